@@ -1,0 +1,26 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt clean
+
+help: ## say what can be done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## start everything on this machine (ARGS="--port 4000" passes options to mbmcp dev)
+	@scripts/need cc postgres
+	@exec cargo run --quiet --bin mbmcp -- dev $(ARGS)
+
+test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some)
+	@scripts/need cc postgres redis node python
+	@scripts/client-tools
+	@scripts/with-services cargo test --workspace $(ARGS)
+
+lint: ## check formatting, clippy and the scripts
+	@scripts/need cc
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@scripts/lint-files
+
+fmt: ## format the code
+	cargo fmt
+
+clean: ## remove what was built
+	cargo clean

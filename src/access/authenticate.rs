@@ -1,0 +1,123 @@
+//! From a presented key to a caller.
+//!
+//! Form and checksum, then the in-process cache, then Redis, then Postgres. Concurrent misses of
+//! one key make one look-up. Expiry is checked at every use, whatever a cache says.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use super::Caller;
+use super::key::{ApiKey, KeyHash};
+use super::wrong_keys::WrongKeys;
+use crate::model::Clock;
+use crate::store::kv::KeyCache;
+use crate::store::pg::keys::{self, KeyRecord};
+use crate::store::{Store, StoreError};
+
+/// How long an answer, good or not, is taken from the process's own memory.
+pub const FRESH: Duration = Duration::from_secs(5);
+/// How many answers are kept there.
+const MAX_CACHED: u64 = 50_000;
+
+/// Why a caller is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// No key was presented.
+    #[error("send your API key as `Authorization: Bearer …` or `X-API-Key: …`")]
+    Missing,
+    /// Two different ones were.
+    #[error("`Authorization` and `X-API-Key` carry different keys; send one")]
+    Conflicting,
+    /// It is no key of ours.
+    #[error("this is not an API key: it was cut off or mistyped; copy it again")]
+    Malformed,
+    /// It is not good, or no longer.
+    #[error(
+        "this API key is unknown, expired or revoked; ask an owner of the project for a new one"
+    )]
+    Invalid,
+    /// Too many wrong keys came from this address.
+    #[error("too many wrong API keys from your address; try again in {} s", seconds(.0))]
+    TooManyWrong(Duration),
+    /// The key could not be looked up.
+    #[error("the key cannot be checked now; try again soon")]
+    Store(#[source] Arc<StoreError>),
+}
+
+/// Whole seconds, rounded up.
+#[must_use]
+pub fn seconds(wait: &Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+}
+
+/// Turns presented keys into callers.
+pub struct Authenticator {
+    store: Store,
+    shared: Option<KeyCache>,
+    cache: Cache<KeyHash, Option<Arc<KeyRecord>>>,
+    wrong: WrongKeys,
+    clock: Clock,
+}
+
+impl Authenticator {
+    /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one.
+    #[must_use]
+    pub fn new(store: Store, shared: Option<KeyCache>, clock: Clock) -> Self {
+        let cache = Cache::builder().max_capacity(MAX_CACHED).time_to_live(FRESH).build();
+        Self { store, shared, cache, wrong: WrongKeys::default(), clock }
+    }
+
+    /// The caller who presented `key` from `address`.
+    ///
+    /// # Errors
+    /// When the key is malformed, unknown, expired or revoked, when the address has presented too
+    /// many wrong ones, or when nobody can tell.
+    pub async fn authenticate(&self, key: &str, address: IpAddr) -> Result<Caller, AuthError> {
+        let Some(key) = ApiKey::parse(key) else {
+            self.wrong.count(address);
+            return Err(AuthError::Malformed);
+        };
+        let hash = key.hash();
+        let known = match self.cache.get(&hash).await {
+            Some(known) => known,
+            None => self.look_up(hash, address).await?,
+        };
+        let valid = known.filter(|record| !self.has_expired(record));
+        let Some(record) = valid else {
+            self.wrong.count(address);
+            return Err(AuthError::Invalid);
+        };
+        Ok(Caller::new(record))
+    }
+
+    async fn look_up(
+        &self,
+        hash: KeyHash,
+        address: IpAddr,
+    ) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        if let Some(wait) = self.wrong.wait(address) {
+            return Err(AuthError::TooManyWrong(wait));
+        }
+        self.cache.try_get_with(hash, self.load(hash)).await.map_err(AuthError::Store)
+    }
+
+    async fn load(&self, hash: KeyHash) -> Result<Option<Arc<KeyRecord>>, StoreError> {
+        if let Some(shared) = &self.shared {
+            if let Some(record) = shared.get(&hash).await {
+                return Ok(Some(Arc::new(record)));
+            }
+        }
+        let record = keys::authenticate(&self.store, &hash).await?;
+        if let (Some(shared), Some(record)) = (&self.shared, &record) {
+            shared.put(&hash, record).await;
+        }
+        Ok(record.map(Arc::new))
+    }
+
+    fn has_expired(&self, record: &KeyRecord) -> bool {
+        record.expires_at.is_some_and(|end| end <= self.clock.now())
+    }
+}

@@ -1,0 +1,45 @@
+//! Who calls.
+
+use std::sync::Arc;
+
+use crate::model::{Author, Right, Role};
+use crate::store::Tenant;
+use crate::store::pg::keys::KeyRecord;
+
+/// An authenticated caller. Having one is the proof that a good key was presented.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    key: Arc<KeyRecord>,
+    tenant: Tenant,
+}
+
+impl Caller {
+    pub(super) fn new(key: Arc<KeyRecord>) -> Self {
+        let tenant = key.tenant();
+        Self { key, tenant }
+    }
+
+    /// The tenant whose data the caller may reach.
+    #[must_use]
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// The key that was presented.
+    #[must_use]
+    pub fn key(&self) -> &KeyRecord {
+        &self.key
+    }
+
+    /// Whether the caller has `right` while its user's role is `role`.
+    #[must_use]
+    pub fn may(&self, right: Right, role: Role) -> bool {
+        self.key.scopes.grant(right, role)
+    }
+
+    /// The caller as the author of a change, writing with `client`.
+    #[must_use]
+    pub fn author(&self, client: Option<String>) -> Author {
+        Author { user: self.tenant.user(), key: Some(self.key.id), client }
+    }
+}

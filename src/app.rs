@@ -1,0 +1,86 @@
+//! The composition root: configuration in, everything built once.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::access::Authenticator;
+use crate::config::Config;
+use crate::http::{Edge, Health, Lifecycle, router};
+use crate::mcp::Service;
+use crate::mcp::tools::Registry;
+use crate::mcp::transport::Transport;
+use crate::model::{Ambient, Sealer};
+use crate::store::kv::{KeyCache, Redis};
+use crate::store::migrate::{self, MigrateError};
+use crate::store::walls::{self, WallsError};
+use crate::store::{ConnectError, Store};
+
+/// Why the server does not start. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Postgres.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The schema.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    /// The walls between tenants.
+    #[error(transparent)]
+    Walls(#[from] WallsError),
+    /// Redis.
+    #[error(transparent)]
+    Redis(#[from] crate::store::kv::redis::RedisUrlError),
+    /// A tool.
+    #[error("a tool of this build is broken: {0}")]
+    Tools(String),
+    /// The address.
+    #[error("{address} cannot be listened on: {source}; stop what uses it, or set MCP_PORT")]
+    Listen {
+        /// As configured.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system.
+    #[error("the system refused: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Proves that the database is one to serve on, and builds the server on it.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn build(
+    config: &Config,
+    ambient: Ambient,
+    lifecycle: &Lifecycle,
+) -> Result<Router, StartError> {
+    let store = Store::new(&config.database)?;
+    migrate::check(&store).await?;
+    for warning in walls::prove(&store).await? {
+        tracing::warn!("{warning}");
+    }
+    if let Some(warning) = config.secrets.warning() {
+        tracing::warn!("{warning}");
+    }
+    let sealer = Sealer::new(config.secrets.server_secret.clone());
+    let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
+    let shared =
+        redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
+    let clock = ambient.clock.clone();
+    let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
+    let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
+    let service = Arc::new(Service {
+        store,
+        ambient,
+        sealer,
+        session_ttl: config.server.session_ttl,
+        tools: Registry::new().map_err(StartError::Tools)?,
+    });
+    let tasks = lifecycle.tasks.clone();
+    let transport = Transport { service, tasks, max_body_bytes: config.server.max_body_bytes };
+    let request_timeout = config.server.request_timeout;
+    Ok(router(Edge { authenticator, health, transport, request_timeout }))
+}

@@ -1,0 +1,152 @@
+//! `mbmcp keys`: issues, lists and revokes API keys, with the database's own login.
+
+use clap::Subcommand;
+use serde_json::json;
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Failure, output, store};
+use crate::access::keys::{self, KeyRequest, KeysError};
+use crate::model::{Ambient, KeyId, Role, Scope, Scopes};
+use crate::store::Platform;
+use crate::store::pg::platform::ListedKey;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Issue a key to a member of a project; it is shown once
+    Create(Create),
+    /// List the keys of a project
+    List(List),
+    /// Revoke a key for good
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Create {
+    /// The project's short name
+    #[arg(long)]
+    project: String,
+    /// The user's e-mail address
+    #[arg(long)]
+    user: String,
+    /// Make the project, the user and a membership of this role where they are missing
+    #[arg(long)]
+    role: Option<Role>,
+    /// What the key may do: read, write (includes read), admin
+    #[arg(long, value_delimiter = ',', default_value = "read,write")]
+    scopes: Vec<Scope>,
+    /// What people call it
+    #[arg(long, default_value = "")]
+    label: String,
+    /// Make a test key: works alike, but is marked in logs and lists
+    #[arg(long)]
+    test: bool,
+    /// Days until it expires; never, if not given
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=3650))]
+    expires_in_days: Option<u16>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct List {
+    /// The project's short name
+    #[arg(long)]
+    project: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Revoke {
+    /// The project's short name
+    #[arg(long)]
+    project: String,
+    /// The key's id, as `keys list` shows it
+    id: uuid::Uuid,
+}
+
+/// Runs one of the commands.
+pub(super) async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Create(args) => create(args).await,
+        Command::List(args) => list(&args).await,
+        Command::Revoke(args) => revoke(&args).await,
+    }
+}
+
+async fn create(args: Create) -> Result<(), Failure> {
+    let ambient = Ambient::default();
+    let request = KeyRequest {
+        project: args.project,
+        user: args.user,
+        label: args.label,
+        scopes: Scopes::new(args.scopes),
+        test: args.test,
+        lifetime: args.expires_in_days.map(|days| Duration::days(days.into())),
+    };
+    let (id, key) = store()?
+        .administer(&Platform::of_operator(), async |tx| {
+            if let Some(role) = args.role {
+                let names = (request.project.as_str(), request.user.as_str());
+                keys::ensure_member(tx, &ambient, names, role).await?;
+            }
+            keys::issue(tx, &ambient, &request).await
+        })
+        .await
+        .map_err(|error: KeysError| error)?;
+    if args.json {
+        output::data(&json!({ "id": id, "key": key.reveal() }).to_string());
+    } else {
+        output::data(key.reveal());
+        output::talk("keep it: it is not stored and cannot be shown again");
+    }
+    Ok(())
+}
+
+async fn list(args: &List) -> Result<(), Failure> {
+    let keys = keys::list(&store()?, &Platform::of_operator(), &args.project).await?;
+    for key in keys {
+        output::data(&if args.json { as_json(&key) } else { as_line(&key) });
+    }
+    Ok(())
+}
+
+async fn revoke(args: &Revoke) -> Result<(), Failure> {
+    let platform = Platform::of_operator();
+    keys::revoke(&store()?, &platform, &args.project, KeyId(args.id)).await?;
+    output::talk("revoked");
+    Ok(())
+}
+
+fn state(key: &ListedKey) -> &'static str {
+    let now = Ambient::default().clock.now();
+    match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(end)) if end <= now => "expired",
+        _ => "active",
+    }
+}
+
+fn as_line(key: &ListedKey) -> String {
+    let ListedKey { id, email, hint, scopes, label, .. } = key;
+    format!("{id}  {:<7}  {hint}  {email}  {}  {label}", state(key), scopes.names().join(","))
+}
+
+fn as_json(key: &ListedKey) -> String {
+    let time = |time: time::OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+    json!({
+        "id": key.id,
+        "state": state(key),
+        "hint": key.hint,
+        "user": key.email,
+        "scopes": key.scopes.names(),
+        "label": key.label,
+        "createdAt": time(key.created_at),
+        "expiresAt": key.expires_at.map(time),
+        "revokedAt": key.revoked_at.map(time),
+    })
+    .to_string()
+}

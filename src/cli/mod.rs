@@ -1,0 +1,104 @@
+//! Floor 7: the commands, one file each. Data goes to standard output, talk to standard error,
+//! and only [`output`] prints.
+
+mod client_config;
+mod dev;
+mod dev_files;
+mod healthcheck;
+mod import;
+mod keys;
+mod migrate;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigError, DatabaseConfig, Variables};
+use crate::store::{ConnectError, Store};
+
+/// The hosted memory for AI coding assistants: an MCP server on Postgres.
+#[derive(Debug, Parser)]
+#[command(name = "mbmcp", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine: Postgres, migrations, a project, a key, the server
+    Dev(dev::Args),
+    /// Serve MCP on the configured database
+    Serve,
+    /// Bring the database's schema up to this build
+    Migrate(migrate::Args),
+    /// Issue, list and revoke API keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Bring the Markdown files of a folder into a project
+    Import(import::Args),
+    /// Ask the server on this machine whether it works; for containers
+    Healthcheck(healthcheck::Args),
+    /// Print ready-to-paste configuration for a client
+    ClientConfig(client_config::Args),
+}
+
+/// Why a command failed; its text is what the user sees.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+}
+
+/// `EX_CONFIG` of sysexits.h: the configuration is not usable.
+const EX_CONFIG: u8 = 78;
+
+/// Runs the command of the process's arguments.
+pub async fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Serve => serve::run().await,
+        Command::Migrate(args) => migrate::run(&args).await,
+        Command::Keys(command) => keys::run(command).await,
+        Command::Import(args) => import::run(args).await,
+        Command::Healthcheck(args) => healthcheck::run(&args).await,
+        Command::ClientConfig(args) => client_config::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::talk(&format!("mbmcp: {}", failure.message));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { code: 1, message: error.to_string() }
+    }
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self { code: 1, message: message.into() }
+    }
+
+    fn config(error: &ConfigError) -> Self {
+        Self { code: EX_CONFIG, message: error.to_string() }
+    }
+}
+
+/// The configuration of commands that need nothing but the database.
+fn database_config() -> Result<DatabaseConfig, Failure> {
+    let variables = Variables::of_process().map_err(|error| Failure::config(&error))?;
+    DatabaseConfig::read_alone(variables).map_err(|error| Failure::config(&error))
+}
+
+/// The store of commands that need nothing but the database.
+fn store() -> Result<Store, Failure> {
+    let config = database_config()?;
+    Store::new(&config).map_err(|error: ConnectError| Failure::new(error.to_string()))
+}

@@ -1,0 +1,87 @@
+//! Postgres: where it is and how long anyone waits for it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{ConfigError, Variables};
+use crate::model::Secret;
+
+/// How the server reaches Postgres.
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    /// `DATABASE_URL` (or `SUPABASE_DB_URL` with `DB_PROVIDER=supabase`): a libpq URL or
+    /// key/value string; several hosts and `target_session_attrs` work, `sslmode` is honoured,
+    /// and `require` verifies the certificate.
+    pub url: Secret,
+    /// `DATABASE_MIGRATION_URL` (the same as `url`): the owner's login, on a direct connection,
+    /// used by `mbmcp migrate` alone.
+    pub migration_url: Secret,
+    /// `DATABASE_CA_FILE`: certificates (PEM) to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `DB_MAX_CONNECTIONS` (20; 10 for Supabase): too few queue calls, too many raise every
+    /// call's latency; about eight per two cores of the database serve best.
+    pub max_connections: usize,
+    /// `DB_ACQUIRE_TIMEOUT_MS` (3000): how long a call waits for a connection before its 503.
+    pub acquire_timeout: Duration,
+    /// `DB_STATEMENT_TIMEOUT_MS` (10000): the longest statement. Too short fails large writes;
+    /// too long lets one bad query hold a connection.
+    pub statement_timeout: Duration,
+    /// `DB_LOCK_TIMEOUT_MS` (5000): the longest wait for another writer.
+    pub lock_timeout: Duration,
+}
+
+/// Seconds after which Postgres ends a transaction that sends nothing more, as a factor of the
+/// statement time-out: only a lost server leaves one open that long.
+const IDLE_FACTOR: u32 = 2;
+
+impl DatabaseConfig {
+    /// Reads this section alone, for commands that need nothing but the database.
+    ///
+    /// # Errors
+    /// All that is wrong, at once.
+    pub fn read_alone(mut variables: Variables) -> Result<Self, ConfigError> {
+        let config = Self::read(&mut variables);
+        variables.finish()?;
+        Ok(config)
+    }
+
+    pub(super) fn read(variables: &mut Variables) -> Self {
+        let url = variables.secret("DATABASE_URL", "DATABASE_URL_FILE");
+        let supabase_url = variables.secret("SUPABASE_DB_URL", "SUPABASE_DB_URL_FILE");
+        let migration_url =
+            variables.secret("DATABASE_MIGRATION_URL", "DATABASE_MIGRATION_URL_FILE");
+        let provider = variables.text("DB_PROVIDER").unwrap_or_else(|| "postgres".to_owned());
+        let (url, name, connections) = match provider.as_str() {
+            "postgres" => (url, "DATABASE_URL", 20),
+            "supabase" => (supabase_url, "SUPABASE_DB_URL", 10),
+            other => {
+                variables.problem(format!("DB_PROVIDER={other}: use postgres or supabase"));
+                (url, "DATABASE_URL", 20)
+            }
+        };
+        let url = url.unwrap_or_else(|| {
+            variables.problem(format!("{name} is not set: say where Postgres is"));
+            Secret::new("")
+        });
+        let connections = variables.number("DB_MAX_CONNECTIONS", connections, 1..=1000);
+        Self {
+            migration_url: migration_url.unwrap_or_else(|| url.clone()),
+            url,
+            ca_file: variables.text("DATABASE_CA_FILE").map(PathBuf::from),
+            max_connections: usize::try_from(connections).unwrap_or(usize::MAX),
+            acquire_timeout: millis(variables, "DB_ACQUIRE_TIMEOUT_MS", 3000),
+            statement_timeout: millis(variables, "DB_STATEMENT_TIMEOUT_MS", 10_000),
+            lock_timeout: millis(variables, "DB_LOCK_TIMEOUT_MS", 5000),
+        }
+    }
+
+    /// How long a transaction may stand idle before Postgres ends it.
+    #[must_use]
+    pub fn idle_in_transaction_timeout(&self) -> Duration {
+        self.statement_timeout * IDLE_FACTOR
+    }
+}
+
+fn millis(variables: &mut Variables, name: &'static str, default: u64) -> Duration {
+    Duration::from_millis(variables.number(name, default, 50..=600_000))
+}

@@ -1,0 +1,51 @@
+//! Floor 1: what the operator says.
+//!
+//! Every variable is read here and nowhere else, from the environment, `NAME_FILE` (secrets) and
+//! an optional TOML file. Each section is one file that lists its variables with units, defaults
+//! and what goes wrong at both extremes, in the order of `.env.example`. All problems are
+//! reported at once.
+
+mod database;
+mod env;
+mod log;
+mod redis;
+mod secrets;
+mod server;
+
+pub use database::DatabaseConfig;
+pub use env::{ConfigError, Variables};
+pub use log::{LogConfig, LogFormat};
+pub use redis::RedisConfig;
+pub use secrets::{AppEnv, SecretsConfig};
+pub use server::ServerConfig;
+
+/// Everything that `mbmcp serve` needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Listening, limits of requests, sessions.
+    pub server: ServerConfig,
+    /// Postgres.
+    pub database: DatabaseConfig,
+    /// Redis; `None` means that caches are in process only.
+    pub redis: Option<RedisConfig>,
+    /// Environment and secrets.
+    pub secrets: SecretsConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// Reads every section.
+    ///
+    /// # Errors
+    /// All that is wrong, at once: bad values, missing ones, misspelt names.
+    pub fn read(mut variables: Variables) -> Result<Self, ConfigError> {
+        let secrets = SecretsConfig::read(&mut variables);
+        let server = ServerConfig::read(&mut variables);
+        let database = DatabaseConfig::read(&mut variables);
+        let redis = RedisConfig::read(&mut variables);
+        let log = LogConfig::read(&mut variables);
+        variables.finish()?;
+        Ok(Self { server, database, redis, secrets, log })
+    }
+}

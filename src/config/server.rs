@@ -1,0 +1,43 @@
+//! Listening and the limits of requests and sessions.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::Variables;
+
+/// How the server listens and what it accepts.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// `MCP_HOST` (0.0.0.0; 127.0.0.1 for `dev`) and `MCP_PORT` (3100; 0 takes a free port).
+    pub address: SocketAddr,
+    /// `MCP_MAX_BODY_BYTES` (1 MiB): the largest request body. Below the largest document
+    /// (512 KiB plus JSON) writes of it fail; far above, each connection may hold that much.
+    pub max_body_bytes: usize,
+    /// `MCP_REQUEST_TIMEOUT_SECONDS` (30): after it a request is answered with 503.
+    /// Too short cuts off slow writes; too long keeps dead connections.
+    pub request_timeout: Duration,
+    /// `MCP_SESSION_TTL_HOURS` (24): an unused session ends after it. Too short makes clients
+    /// initialise again after lunch; too long keeps rows of clients that are gone.
+    pub session_ttl: Duration,
+    /// `SHUTDOWN_GRACE_SECONDS` (30): how long calls in flight may take after a stop signal.
+    /// Keep it below the orchestrator's own limit, or calls are killed in the middle.
+    pub shutdown_grace: Duration,
+}
+
+impl ServerConfig {
+    pub(super) fn read(variables: &mut Variables) -> Self {
+        let host = variables.parsed("MCP_HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let port = variables.parsed("MCP_PORT", 3100);
+        let body = variables.number("MCP_MAX_BODY_BYTES", 1 << 20, 1 << 10..=64 << 20);
+        let timeout = variables.number("MCP_REQUEST_TIMEOUT_SECONDS", 30, 1..=3600);
+        let ttl = variables.number("MCP_SESSION_TTL_HOURS", 24, 1..=24 * 90);
+        let grace = variables.number("SHUTDOWN_GRACE_SECONDS", 30, 0..=600);
+        Self {
+            address: SocketAddr::new(host, port),
+            max_body_bytes: usize::try_from(body).unwrap_or(usize::MAX),
+            request_timeout: Duration::from_secs(timeout),
+            session_ttl: Duration::from_secs(ttl * 3600),
+            shutdown_grace: Duration::from_secs(grace),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Headers that every answer carries, whatever it is.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+
+use crate::http::{Next, go_on};
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::X_XSS_PROTECTION, "0"),
+    (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Adds them.
+pub(in crate::http) async fn layer(request: Request, next: Next) -> Response {
+    let mut response = go_on(next, request).await;
+    let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    response.headers_mut().extend(headers);
+    response
+}

@@ -1,0 +1,71 @@
+//! Floor 6: the edge. The whole router and the whole layer stack stand in [`router()`].
+
+mod authenticate;
+mod health;
+mod middleware;
+mod problem;
+mod server;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::{Router, routing};
+
+use crate::access::Authenticator;
+use crate::mcp::transport::{self, Transport};
+
+pub use health::Health;
+pub use problem::Problem;
+pub use server::{Lifecycle, serve};
+
+/// What the edge needs.
+#[derive(Clone)]
+pub struct Edge {
+    /// Turns keys into callers.
+    pub authenticator: Arc<Authenticator>,
+    /// Knows whether the server can work.
+    pub health: Arc<Health>,
+    /// Answers MCP.
+    pub transport: Transport,
+    /// The longest that a request may take.
+    pub request_timeout: Duration,
+}
+
+/// All routes and, from the outside in, all layers.
+pub fn router(edge: Edge) -> Router {
+    // Before the body is read: who calls? Only then, inside the transport: how large is it?
+    let authenticated = from_fn_with_state(edge.authenticator, authenticate::layer);
+    let mcp = transport::routes(edge.transport).route_layer(authenticated);
+    let health = Router::new()
+        .route("/health", routing::get(health::health))
+        .route("/live", routing::get(health::live))
+        .route("/ready", routing::get(health::ready))
+        .with_state(edge.health);
+    Router::new()
+        .merge(mcp)
+        .merge(health)
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        // The innermost: a request that takes too long becomes an answer like any other.
+        .layer(from_fn_with_state(edge.request_timeout, middleware::timeout::layer))
+        // Every answer below carries them, the time-out's included.
+        .layer(from_fn(middleware::security_headers::layer))
+        // Sees the status that is really sent, and opens the line that all below adds to.
+        .layer(from_fn(middleware::access_log::layer))
+        // The outermost: everything else names the request by its id.
+        .layer(from_fn(middleware::request_id::layer))
+}
+
+/// The address of the peer, as axum passes it on.
+type Peer = axum::extract::ConnectInfo<SocketAddr>;
+/// What a layer calls to go on.
+type Next = axum::middleware::Next;
+
+/// Goes on to the next layer.
+async fn go_on(next: Next, request: Request) -> Response {
+    next.run(request).await
+}

@@ -1,0 +1,58 @@
+//! `list_memory_bank_files`: the documents, page by page.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Listed;
+use crate::mcp::tools::ToolError;
+use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
+use crate::memory::documents;
+use crate::store::Tx;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Input {
+    /// Only documents whose name begins so, e.g. `guides/`.
+    #[serde(default)]
+    #[schemars(length(max = 2048))]
+    prefix: String,
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 500))]
+    limit: usize,
+    /// `nextCursor` of the page before.
+    #[schemars(length(max = 4096))]
+    cursor: Option<String>,
+}
+
+fn default_limit() -> usize {
+    100
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    files: Vec<Listed>,
+    /// Present when there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+pub struct ListMemoryBankFiles;
+
+impl Tool for ListMemoryBankFiles {
+    const NAME: &'static str = "list_memory_bank_files";
+    const TITLE: &'static str = "List documents";
+    const DESCRIPTION: &'static str = "Lists the documents by name with size, version, etag and \
+        who last wrote them. Pages with `cursor`.";
+    const EFFECT: Effect = Effect::Reads;
+    type Input = Input;
+    type Output = Output;
+
+    async fn call(call: &ToolCall<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
+        let wanted = (input.prefix.as_str(), input.limit);
+        let cursor = input.cursor.as_deref();
+        let page = documents::list(tx, call.tenant(), call.sealer, wanted, cursor).await?;
+        let files = page.documents.into_iter().map(Listed::from).collect();
+        Ok(Output { files, next_cursor: page.next_cursor })
+    }
+}

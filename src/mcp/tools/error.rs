@@ -1,0 +1,72 @@
+//! What a tool says when it cannot do its work.
+
+use std::fmt::Display;
+
+use crate::memory::WriteError;
+use crate::memory::documents::ReadError;
+use crate::memory::search::SearchError;
+use crate::store::StoreError;
+
+/// Why a tool did nothing.
+#[derive(Debug)]
+pub enum ToolError {
+    /// The caller can mend it: a sentence that says how.
+    Mendable(String),
+    /// The store failed.
+    Store(StoreError),
+    /// We failed, and have logged it.
+    Broken,
+}
+
+impl ToolError {
+    /// An error that the caller can mend.
+    pub fn mendable(sentence: impl Display) -> Self {
+        Self::Mendable(sentence.to_string())
+    }
+
+    /// A fault of ours.
+    pub fn broken(error: impl Display) -> Self {
+        tracing::error!(%error, "a tool failed");
+        Self::Broken
+    }
+}
+
+impl From<StoreError> for ToolError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Forbidden { .. } => {
+                tracing::info!(%error, "refused by the database");
+                Self::mendable("your role in this project does not allow this now; ask an owner")
+            }
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<WriteError> for ToolError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Store(error) => error.into(),
+            WriteError::Entropy(error) => Self::broken(error),
+            mendable => Self::mendable(mendable),
+        }
+    }
+}
+
+impl From<ReadError> for ToolError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Store(error) => error.into(),
+            mendable => Self::mendable(mendable),
+        }
+    }
+}
+
+impl From<SearchError> for ToolError {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Store(error) => error.into(),
+            mendable => Self::mendable(mendable),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The headers of the protocol, and answers as HTTP responses.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::mcp::dispatch::Answer;
+use crate::mcp::wire::{RpcError, version};
+
+/// Names the session (Streamable HTTP, session management).
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// Names the protocol version.
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// The session that a request names.
+pub(super) fn session_id(headers: &HeaderMap) -> Result<Option<String>, RpcError> {
+    let Some(value) = headers.get(SESSION_ID) else {
+        return Ok(None);
+    };
+    // What is not visible ASCII can be no session of ours.
+    let text = value.to_str().map_err(|_| RpcError::session_unknown())?;
+    Ok(Some(text.to_owned()))
+}
+
+/// Refuses a version that we do not serve.
+pub(super) fn check_version(headers: &HeaderMap) -> Result<(), RpcError> {
+    let Some(value) = headers.get(PROTOCOL_VERSION) else {
+        return Ok(());
+    };
+    if value.to_str().is_ok_and(version::is_supported) {
+        return Ok(());
+    }
+    let served = version::SUPPORTED.join(", ");
+    Err(RpcError::invalid_request(format!("`MCP-Protocol-Version` must be one of {served}")))
+}
+
+/// Refuses a body that does not say it is JSON.
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), RpcError> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    if essence.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(RpcError::unsupported_media_type())
+}
+
+/// `answer` as a response.
+pub(super) fn response(answer: Answer) -> Response<Body> {
+    let empty = answer.body.is_empty();
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if !empty {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    // Our ids are base 62.
+    if let Some(Ok(id)) = answer.session.map(HeaderValue::try_from) {
+        headers.insert(SESSION_ID, id);
+    }
+    response
+}
+
+/// `error` as the response to a message whose id is not known.
+pub(super) fn error_response(error: &RpcError) -> Response<Body> {
+    response(Answer::error(None, error))
+}

@@ -1,0 +1,32 @@
+//! Streamable HTTP (legacy era, with JSON answers): one file for each HTTP method.
+
+mod body;
+mod delete;
+mod headers;
+mod post;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing;
+use tokio_util::task::TaskTracker;
+
+use super::Service;
+
+/// What the transport needs.
+#[derive(Clone)]
+pub struct Transport {
+    /// Answers the messages.
+    pub service: Arc<Service>,
+    /// Calls in flight, which a stop waits for.
+    pub tasks: TaskTracker,
+    /// The largest body, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// The routes of `/mcp`. The caller must be in the request's extensions.
+pub fn routes(transport: Transport) -> Router {
+    Router::new()
+        .route("/mcp", routing::post(post::handler).delete(delete::handler))
+        .with_state(transport)
+}

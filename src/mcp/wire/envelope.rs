@@ -1,0 +1,160 @@
+//! JSON-RPC 2.0 envelopes, as MCP restricts them: ids are strings or whole numbers, and each POST
+//! carries one message.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::RpcError;
+
+/// The id of a request: echoed with its type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum RequestId {
+    /// A whole number.
+    Number(serde_json::Number),
+    /// A text.
+    Text(String),
+}
+
+/// One message from a client. Parameters stay unread until the method is known.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// Wants an answer.
+    Request {
+        /// Returned with the answer.
+        id: RequestId,
+        /// What is asked for.
+        method: String,
+        /// As sent.
+        params: Option<Box<RawValue>>,
+    },
+    /// Wants none.
+    Notification {
+        /// What happened.
+        method: String,
+    },
+    /// Answers a request of ours.
+    Response,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    jsonrpc: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    id: Option<Box<RawValue>>,
+    method: Option<String>,
+    params: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "present")]
+    result: Option<Box<RawValue>>,
+    #[serde(default, deserialize_with = "present")]
+    error: Option<Box<RawValue>>,
+}
+
+/// Keeps an explicit `null` apart from absence.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Message {
+    /// Reads one message.
+    ///
+    /// # Errors
+    /// 400 with -32700 for what is not JSON, with -32600 for what is not one JSON-RPC message.
+    pub fn parse(body: &[u8]) -> Result<Self, RpcError> {
+        let json: &RawValue = serde_json::from_slice(body)
+            .map_err(|error| RpcError::parse(format!("the body is not JSON: {error}")))?;
+        if json.get().starts_with('[') {
+            return Err(RpcError::invalid_request("send one message in each POST, not a batch"));
+        }
+        let raw: Raw = serde_json::from_str(json.get()).map_err(|error| {
+            RpcError::invalid_request(format!("the body is not a JSON-RPC message: {error}"))
+        })?;
+        raw.classify()
+    }
+}
+
+impl Raw {
+    fn classify(self) -> Result<Message, RpcError> {
+        if self.jsonrpc.as_deref() != Some("2.0") {
+            return Err(RpcError::invalid_request("`jsonrpc` must be \"2.0\""));
+        }
+        let answers = self.result.is_some() || self.error.is_some();
+        let id = self.id.as_deref().map(request_id).transpose()?;
+        match (self.method, id, answers) {
+            (Some(method), Some(id), false) => {
+                Ok(Message::Request { id, method, params: self.params })
+            }
+            (Some(method), None, false) => Ok(Message::Notification { method }),
+            (None, Some(_), true) => Ok(Message::Response),
+            _ => Err(RpcError::invalid_request(
+                "a message has either `method`, or `id` with `result` or `error`",
+            )),
+        }
+    }
+}
+
+fn request_id(raw: &RawValue) -> Result<RequestId, RpcError> {
+    let refused =
+        || RpcError::invalid_request("`id` must be a text without NUL, or a whole number");
+    match serde_json::from_str(raw.get()) {
+        Ok(serde_json::Value::String(text)) if !text.contains('\0') => Ok(RequestId::Text(text)),
+        Ok(serde_json::Value::Number(number)) if !number.is_f64() => Ok(RequestId::Number(number)),
+        _ => Err(refused()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code(body: &str) -> i32 {
+        Message::parse(body.as_bytes()).map_or_else(|error| error.code, |_| 0)
+    }
+
+    #[test]
+    fn messages_are_told_apart() {
+        let parse = |body: &str| Message::parse(body.as_bytes()).unwrap();
+        let request = parse(r#"{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":[1]}}"#);
+        let Message::Request { id, params, .. } = request else { panic!("{request:?}") };
+        assert_eq!(serde_json::to_string(&id).unwrap(), "7");
+        assert_eq!(params.unwrap().get(), r#"{"a":[1]}"#);
+        let note = parse(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        assert!(matches!(note, Message::Notification { .. }));
+        let response = parse(r#"{"jsonrpc":"2.0","id":"x","result":null}"#);
+        assert!(matches!(response, Message::Response));
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused() {
+        for broken in ["", "{", "nonsense", "{\"a\":}", "\u{feff}{}", "{} {}"] {
+            assert_eq!(code(broken), -32700, "{broken}");
+        }
+        for invalid in [
+            "1",
+            "null",
+            "{}",
+            "[]",
+            r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":"a\u0000b","method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":[1],"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":5}"#,
+            r#"{"jsonrpc":"2.0","id":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":1}"#,
+            r#"{"jsonrpc":"2.0","result":1}"#,
+        ] {
+            assert_eq!(code(invalid), -32600, "{invalid}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _parsed = Message::parse(&body);
+        }
+    }
+}

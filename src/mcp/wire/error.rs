@@ -1,0 +1,112 @@
+//! JSON-RPC errors, each with its HTTP status, in one table.
+
+use crate::store::StoreError;
+
+/// An answer that is an error: a public sentence, never SQL, a path or a stack.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RpcError {
+    /// The HTTP status. Protocol errors of the legacy era are 200.
+    pub status: u16,
+    /// The JSON-RPC code.
+    pub code: i32,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl RpcError {
+    fn new(status: u16, code: i32, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// The body is not JSON.
+    pub fn parse(message: impl Into<String>) -> Self {
+        Self::new(400, -32700, message)
+    }
+
+    /// The body is not a message, or it cannot be one here.
+    pub fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(400, -32600, message)
+    }
+
+    /// The body is larger than `limit` bytes.
+    #[must_use]
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(413, -32600, format!("a request body has at most {limit} bytes: send less"))
+    }
+
+    /// The body did not arrive.
+    #[must_use]
+    pub fn incomplete() -> Self {
+        Self::new(400, -32600, "the request body ended early: send it again")
+    }
+
+    /// The body is of another type.
+    #[must_use]
+    pub fn unsupported_media_type() -> Self {
+        Self::new(415, -32600, "send the message as `Content-Type: application/json`")
+    }
+
+    /// There is no such method.
+    #[must_use]
+    pub fn method_not_found(method: &str) -> Self {
+        Self::new(200, -32601, format!("there is no method `{method}`"))
+    }
+
+    /// The parameters are not those of the method.
+    pub fn invalid_params(message: impl Into<String>) -> Self {
+        Self::new(200, -32602, message)
+    }
+
+    /// No session was named.
+    #[must_use]
+    pub fn session_missing() -> Self {
+        let message = "send the `Mcp-Session-Id` that `initialize` returned, or initialize first";
+        Self::new(400, -32600, message)
+    }
+
+    /// The session is unknown, foreign, expired or ended: one answer for all.
+    #[must_use]
+    pub fn session_unknown() -> Self {
+        Self::new(404, -32001, "this session has ended: initialize again")
+    }
+
+    /// Something of ours broke. The request id in the answer's header finds it in the log.
+    #[must_use]
+    pub fn internal() -> Self {
+        let message = "the server failed; quote the X-Request-Id of this answer to its operator";
+        Self::new(500, -32603, message)
+    }
+}
+
+impl From<StoreError> for RpcError {
+    /// Logs the error once with its chain and gives its public face.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the database is unavailable");
+                Self::new(503, -32603, "the database is unavailable: try again soon")
+            }
+            StoreError::Timeout { .. } => {
+                tracing::warn!(%error, "a statement took too long");
+                Self::new(
+                    504,
+                    -32603,
+                    "this took too long and was undone: try again, or ask for less",
+                )
+            }
+            StoreError::Collision { .. } => {
+                tracing::warn!(%error, "transactions collided");
+                Self::new(
+                    503,
+                    -32603,
+                    "another change was in the way and this one was undone: try again",
+                )
+            }
+            error => {
+                tracing::error!(%error, "the store failed");
+                Self::internal()
+            }
+        }
+    }
+}

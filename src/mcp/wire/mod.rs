@@ -1,0 +1,15 @@
+//! The protocol as bytes: JSON-RPC envelopes, errors, versions. Pure; the only place that knows
+//! `rmcp`'s types.
+
+pub mod envelope;
+pub mod error;
+pub mod render;
+pub mod version;
+
+pub use envelope::{Message, RequestId};
+pub use error::RpcError;
+pub use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
+    InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+    ServerCapabilities, Tool, ToolAnnotations,
+};

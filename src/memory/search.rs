@@ -1,0 +1,163 @@
+//! Finding: by words, by words with typos, by exact text.
+
+use crate::model::Sealer;
+use crate::model::search::{Filter, Hit, Matching};
+use crate::store::pg::search::{self, Found, Window};
+use crate::store::{StoreError, Tenant, Tx};
+
+use super::cursor::{CursorError, Cursors};
+use super::snippet::snippet;
+
+/// The most results of one answer.
+pub const MAX_RESULTS: usize = 100;
+/// The longest query, in characters.
+pub const MAX_QUERY_CHARS: usize = 500;
+/// How many results can be paged through in all.
+const MAX_DEPTH: usize = 10_000;
+/// Shorter words are not corrected.
+const MIN_WORD_CHARS: usize = 3;
+
+/// What is searched for.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The text of the query.
+    pub text: String,
+    /// How it is matched.
+    pub matching: Matching,
+    /// Where.
+    pub filter: Filter,
+    /// The most results of this answer.
+    pub limit: usize,
+    /// Goes on after an earlier answer.
+    pub cursor: Option<String>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// The matches, best first.
+    pub hits: Vec<Hit>,
+    /// The query that was searched instead, when a word of the given one is unknown here.
+    pub corrected: Option<String>,
+    /// Goes on after them, if there are more.
+    pub next_cursor: Option<String>,
+}
+
+/// Why nothing can be searched.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The cursor is not of this search.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// Postgres failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Searches the sections of the tenant's documents.
+///
+/// # Errors
+/// See [`SearchError`].
+pub async fn search(
+    tx: &Tx,
+    tenant: &Tenant,
+    sealer: &Sealer,
+    query: &Query,
+) -> Result<Results, SearchError> {
+    let shape = format!("{:?}", (&query.text, query.matching, &query.filter));
+    let cursors = Cursors::new(sealer, tenant, "search", &shape);
+    let position = cursors.position(query.cursor.as_deref())?;
+    // What was sealed was a number; the beginning is empty.
+    let skip: usize = position.parse().unwrap_or(0);
+    let (mut found, corrected) = find(tx, tenant, query, skip).await?;
+    let more = found.len() > query.limit && skip + query.limit < MAX_DEPTH;
+    found.truncate(query.limit);
+    let next_cursor = more.then(|| cursors.after(&(skip + query.limit).to_string()));
+    let wanted = corrected.as_ref().unwrap_or(&query.text);
+    let hits = found.into_iter().map(|found| hit(found, wanted)).collect();
+    Ok(Results { hits, corrected, next_cursor })
+}
+
+async fn find(
+    tx: &Tx,
+    tenant: &Tenant,
+    query: &Query,
+    skip: usize,
+) -> Result<(Vec<Found>, Option<String>), StoreError> {
+    let window = Window { skip: small(skip), take: small(query.limit + 1) };
+    if let Matching::Literal { case_sensitive } = query.matching {
+        let wanted = (query.text.as_str(), case_sensitive);
+        return Ok((search::literal(tx, tenant, wanted, &query.filter, window).await?, None));
+    }
+    let found = search::words(tx, tenant, &query.text, &query.filter, window).await?;
+    if !found.is_empty() {
+        return Ok((found, None));
+    }
+    let Some(corrected) = correct(tx, &query.text).await? else {
+        return Ok((found, None));
+    };
+    let found = search::words(tx, tenant, &corrected, &query.filter, window).await?;
+    Ok((found, Some(corrected)))
+}
+
+/// `text` with each word that the project does not know replaced by the nearest that it knows;
+/// `None` when there is none to replace.
+async fn correct(tx: &Tx, text: &str) -> Result<Option<String>, StoreError> {
+    let pairs = search::nearest(tx, &words(text)).await?;
+    let corrected = replace_words(text, |word| {
+        let known = pairs.iter().find(|(wrong, _)| *wrong == word);
+        known.map_or_else(|| word.to_owned(), |(_, nearest)| nearest.clone())
+    });
+    Ok((corrected != text).then_some(corrected))
+}
+
+fn is_word(word: &str) -> bool {
+    word.chars().count() >= MIN_WORD_CHARS && word.chars().all(char::is_alphabetic)
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| is_word(word)).collect()
+}
+
+/// `text` with each of its [`words`] passed through `change`, all else as it stands.
+fn replace_words(text: &str, change: impl Fn(&str) -> String) -> String {
+    let mut changed = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
+        let word = part.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let rest = &part[word.len()..];
+        changed.push_str(&if is_word(word) { change(word) } else { word.to_owned() });
+        changed.push_str(rest);
+    }
+    changed
+}
+
+fn hit(found: Found, wanted: &str) -> Hit {
+    let shown = snippet(&found.body, wanted);
+    Hit {
+        document: found.document,
+        path: found.path,
+        version: found.version,
+        heading: found.heading,
+        line: found.first_line + small(shown.line_offset),
+        snippet: shown.text,
+        rank: found.rank,
+    }
+}
+
+fn small(number: usize) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_words_are_replaced() {
+        let text = "\"retreival cache\" OR -v2 naïve";
+        assert_eq!(words(text), ["retreival", "cache", "naïve"]);
+        let upper = replace_words(text, str::to_uppercase);
+        assert_eq!(upper, "\"RETREIVAL CACHE\" OR -v2 NAÏVE");
+        assert_eq!(replace_words(text, str::to_owned), text);
+    }
+}

@@ -1,0 +1,27 @@
+//! Floor 0: the words of the product as plain values, without any I/O.
+//!
+//! Everything above speaks in these: who ([`ids`], [`rights`]), what ([`document`],
+//! [`document_path`], [`search`]), and the two things a pure function must be handed: the time
+//! ([`clock`]) and randomness ([`entropy`]). [`secret`] wraps what must never be printed,
+//! [`seal`] signs what leaves us and comes back.
+
+pub mod ambient;
+pub mod clock;
+pub mod document;
+pub mod document_path;
+pub mod entropy;
+pub mod ids;
+pub mod rights;
+pub mod seal;
+pub mod search;
+pub mod secret;
+
+pub use ambient::Ambient;
+pub use clock::Clock;
+pub use document::{Author, Document, DocumentSummary, Etag};
+pub use document_path::{DocumentPath, PathError};
+pub use entropy::Entropy;
+pub use ids::{DocumentId, KeyId, ProjectId, UserId};
+pub use rights::{Right, Role, Scope, Scopes};
+pub use seal::Sealer;
+pub use secret::Secret;

@@ -1,0 +1,220 @@
+//! Bringing the schema up, and refusing to serve on any other.
+//!
+//! Each file carries its own BEGIN, the row it inserts into `schema_migrations`, and COMMIT, so
+//! that `psql -f` does the same as this runner. The runner executes it verbatim on a direct
+//! connection and then fills in its checksum.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Row};
+
+use super::pool::parse_url;
+use super::{ConnectError, Statement, Store, StoreError, tls};
+use crate::config::DatabaseConfig;
+
+/// A file of `migrations/`.
+#[derive(Debug)]
+pub struct Migration {
+    /// Its name without the ending.
+    pub version: &'static str,
+    /// Its text.
+    pub sql: &'static str,
+}
+
+/// The migrations of this build, in order.
+pub const MIGRATIONS: [Migration; 3] = [
+    Migration { version: "001_schema", sql: include_str!("../../migrations/001_schema.sql") },
+    Migration { version: "002_policies", sql: include_str!("../../migrations/002_policies.sql") },
+    Migration { version: "003_functions", sql: include_str!("../../migrations/003_functions.sql") },
+];
+
+const APPLIED: Statement = Statement {
+    name: "migrate.applied",
+    sql: "select version, checksum from public.schema_migrations order by version",
+    types: &[],
+};
+
+/// Held while migrations run, so that two runners take turns. `mbmcp` in ASCII.
+const LOCK: i64 = 0x6d_62_6d_63_70;
+/// How often a waiting runner asks for the lock. A blocking wait would deadlock with
+/// CREATE INDEX CONCURRENTLY.
+const LOCK_POLL: Duration = Duration::from_millis(100);
+/// How long it asks.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+
+/// Why the schema cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// Postgres cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The state cannot be read.
+    #[error("the state of the schema cannot be read: {0}")]
+    Read(#[from] StoreError),
+    /// A file failed; nothing of it was kept.
+    #[error(
+        "migration {version} failed and was rolled back: {reason}; mend the cause and run `mbmcp migrate` again"
+    )]
+    Failed {
+        /// The file.
+        version: &'static str,
+        /// What Postgres said.
+        reason: String,
+    },
+    /// Some have not been applied.
+    #[error("the database lacks the migrations {}: run `mbmcp migrate` with the owner's login", .0.join(", "))]
+    Pending(Vec<&'static str>),
+    /// An applied file is not the one of this build.
+    #[error(
+        "migration {0} was changed after it was applied: serve with the build that applied it, or restore the database it belongs to"
+    )]
+    Changed(String),
+    /// The database is ahead of this build.
+    #[error(
+        "the database has the migration {0}, which this build does not know: serve with a newer build"
+    )]
+    Unknown(String),
+    /// Another runner did not finish.
+    #[error("another migration has been running for {} s: wait for it, or end its session", LOCK_WAIT.as_secs())]
+    Busy,
+}
+
+/// What is in `schema_migrations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The file.
+    pub version: String,
+    /// SHA-256 of its text in hex; `None` when `psql` applied it and no runner has come since.
+    pub checksum: Option<String>,
+}
+
+/// Applies what is missing and gives its versions; twice is a no-op.
+///
+/// # Errors
+/// When Postgres cannot be reached, a file fails, or the database is not one of this build.
+pub async fn run(config: &DatabaseConfig) -> Result<Vec<&'static str>, MigrateError> {
+    let client = connect(config).await?;
+    wait_for_lock(&client).await?;
+    let mut done = Vec::new();
+    let applied = applied(&client).await?;
+    for migration in pending(&applied)? {
+        apply(&client, migration).await?;
+        done.push(migration.version);
+    }
+    for migration in &MIGRATIONS {
+        fill_checksum(&client, migration).await?;
+    }
+    Ok(done)
+}
+
+/// What has been applied, for `mbmcp migrate --status`.
+///
+/// # Errors
+/// When Postgres cannot be reached.
+pub async fn status(config: &DatabaseConfig) -> Result<Vec<Applied>, MigrateError> {
+    applied(&connect(config).await?).await
+}
+
+/// Proves that the schema is exactly this build's.
+///
+/// # Errors
+/// When a migration is missing, changed or unknown, with what to do.
+pub async fn check(store: &Store) -> Result<(), MigrateError> {
+    let rows = store.serve(async |tx| tx.rows(&APPLIED, &[]).await).await;
+    let applied = match rows {
+        Err(StoreError::Broken { source, .. }) if is_fresh(&source) => Vec::new(),
+        rows => rows?.iter().map(applied_row).collect(),
+    };
+    let missing: Vec<_> = pending(&applied)?.map(|migration| migration.version).collect();
+    if missing.is_empty() { Ok(()) } else { Err(MigrateError::Pending(missing)) }
+}
+
+/// Whether the error says that there is no table of migrations yet, or not even our roles.
+fn is_fresh(error: &tokio_postgres::Error) -> bool {
+    let fresh = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_PARAMETER_VALUE];
+    error.code().is_some_and(|code| fresh.contains(code))
+}
+
+fn applied_row(row: &Row) -> Applied {
+    Applied { version: row.get("version"), checksum: row.get("checksum") }
+}
+
+/// The migrations that `applied` lacks.
+fn pending(applied: &[Applied]) -> Result<impl Iterator<Item = &'static Migration>, MigrateError> {
+    for row in applied {
+        let known = MIGRATIONS.iter().find(|migration| migration.version == row.version);
+        let migration = known.ok_or_else(|| MigrateError::Unknown(row.version.clone()))?;
+        if row.checksum.as_ref().is_some_and(|checksum| *checksum != checksum_of(migration)) {
+            return Err(MigrateError::Changed(row.version.clone()));
+        }
+    }
+    let have: Vec<&str> = applied.iter().map(|row| row.version.as_str()).collect();
+    let missing: Vec<_> =
+        MIGRATIONS.iter().filter(|migration| !have.contains(&migration.version)).collect();
+    Ok(missing.into_iter())
+}
+
+fn checksum_of(migration: &Migration) -> String {
+    hex::encode(Sha256::digest(migration.sql))
+}
+
+async fn connect(config: &DatabaseConfig) -> Result<Client, ConnectError> {
+    let tls = tls::connector(config.ca_file.as_deref())?;
+    let (client, connection) = parse_url(&config.migration_url)?
+        .connect(tls)
+        .await
+        .map_err(|error| ConnectError::Unreachable(reason(&error)))?;
+    // Ends when the client is dropped; its errors reach the client's calls.
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn wait_for_lock(client: &Client) -> Result<(), MigrateError> {
+    let ask = async {
+        loop {
+            let row = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]).await;
+            if row.map_err(|error| StoreError::of("migrate.lock", error))?.get(0) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+        }
+    };
+    tokio::time::timeout(LOCK_WAIT, ask).await.unwrap_or(Err(MigrateError::Busy))
+}
+
+async fn applied(client: &Client) -> Result<Vec<Applied>, MigrateError> {
+    match client.query_typed(APPLIED.sql, &[]).await {
+        Ok(rows) => Ok(rows.iter().map(applied_row).collect()),
+        Err(error) if is_fresh(&error) => Ok(Vec::new()),
+        Err(error) => Err(StoreError::of(APPLIED.name, error).into()),
+    }
+}
+
+async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateError> {
+    if let Err(error) = client.batch_execute(migration.sql).await {
+        // The file's own BEGIN is still open.
+        client
+            .batch_execute("ROLLBACK")
+            .await
+            .map_err(|error| StoreError::of("migrate.rollback", error))?;
+        let version = migration.version;
+        return Err(MigrateError::Failed { version, reason: reason(&error) });
+    }
+    Ok(())
+}
+
+async fn fill_checksum(client: &Client, migration: &Migration) -> Result<(), MigrateError> {
+    let sql = "update public.schema_migrations set checksum = $1 \
+               where version = $2 and checksum is null";
+    client
+        .execute(sql, &[&checksum_of(migration), &migration.version])
+        .await
+        .map_err(|error| StoreError::of("migrate.checksum", error))?;
+    Ok(())
+}
+
+fn reason(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
+}

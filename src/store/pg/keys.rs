@@ -1,0 +1,78 @@
+//! API keys as authentication sees them.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+
+use crate::model::{KeyId, ProjectId, Role, Scope, Scopes, UserId};
+use crate::store::row::Place;
+use crate::store::statement::statements;
+use crate::store::{Store, StoreError, Tenant};
+
+statements! {
+    AUTHENTICATE = "keys.authenticate" (BYTEA)
+        "select key_id, project_id, user_id, role, scopes, expires_at, rate_limit, environment, \
+         label, project_slug from app.authenticate_key($1)";
+}
+
+/// A good key: who holds it and what it may do. Everything that authentication needs, so that a
+/// cached copy can stand in for the row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// The key.
+    pub id: KeyId,
+    project: ProjectId,
+    user: UserId,
+    /// The user's role when the key was looked up.
+    pub role: Role,
+    /// What the key was issued for.
+    pub scopes: Scopes,
+    /// Calls a minute.
+    pub rate_limit: i32,
+    /// When it ends, if it does. Checked at every use.
+    #[serde(with = "time::serde::timestamp::nanoseconds::option")]
+    pub expires_at: Option<OffsetDateTime>,
+    /// Whether it is a test key.
+    pub test: bool,
+    /// What people call it.
+    pub label: String,
+    /// The project's short name.
+    pub project_slug: String,
+}
+
+impl KeyRecord {
+    /// The tenant that this key stands for.
+    #[must_use]
+    pub fn tenant(&self) -> Tenant {
+        Tenant::new(self.project, self.user)
+    }
+}
+
+/// The good key with this SHA-256, if there is one: not revoked, not expired, of a member of a
+/// project that is not deleted.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn authenticate(store: &Store, hash: &[u8]) -> Result<Option<KeyRecord>, StoreError> {
+    let row = store.serve(async |tx| tx.row(&AUTHENTICATE, &[&hash]).await).await?;
+    row.as_ref().map(record).transpose()
+}
+
+fn record(row: &Row) -> Result<KeyRecord, StoreError> {
+    let id = KeyId(row.get("key_id"));
+    let place = |column| Place { table: "api_keys", column, id: &id };
+    let scopes: Vec<String> = row.get("scopes");
+    let scopes = scopes.iter().map(|scope| place("scopes").parse::<Scope>(scope));
+    Ok(KeyRecord {
+        id,
+        project: ProjectId(row.get("project_id")),
+        user: UserId(row.get("user_id")),
+        role: place("role").parse(row.get("role"))?,
+        scopes: Scopes::new(scopes.collect::<Result<Vec<_>, _>>()?),
+        rate_limit: row.get("rate_limit"),
+        expires_at: row.get("expires_at"),
+        test: row.get::<_, &str>("environment") == "test",
+        label: row.get("label"),
+        project_slug: row.get("project_slug"),
+    })
+}

@@ -1,0 +1,25 @@
+//! SQL, one file per entity: statements beside the functions that send them. Rows become the
+//! model here and nowhere else; absence is `Ok(None)`.
+
+pub mod documents;
+pub mod keys;
+pub mod platform;
+pub mod search;
+pub mod sections;
+pub mod sessions;
+
+use super::Statement;
+
+/// Every statement of the product, for the test that prepares them all.
+#[must_use]
+pub fn statements() -> Vec<&'static Statement> {
+    let groups = [
+        documents::STATEMENTS,
+        keys::STATEMENTS,
+        platform::STATEMENTS,
+        search::STATEMENTS,
+        sections::STATEMENTS,
+        sessions::STATEMENTS,
+    ];
+    groups.concat()
+}

@@ -1,0 +1,124 @@
+//! MCP sessions of the legacy era: rows, and Postgres is the truth.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::model::{KeyId, Role};
+use crate::store::row::Place;
+use crate::store::statement::statements;
+use crate::store::{StoreError, Tenant, Tx};
+
+statements! {
+    INSERT = "sessions.insert" (UUID, TEXT, UUID, UUID, TEXT, TEXT, TEXT, JSONB, FLOAT8)
+        "insert into sessions (project_id, id, user_id, key_id, protocol_version, client_name, \
+         client_version, capabilities, created_at, last_seen_at, expires_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, now(), now(), now() + make_interval(secs => $9))";
+    FIND = "sessions.find" (UUID, TEXT, UUID)
+        "select s.protocol_version, s.client_name, m.role, \
+         s.last_seen_at < now() - interval '1 minute' as unseen \
+         from sessions s join memberships m using (project_id, user_id) \
+         where s.project_id = $1 and s.id = $2 and s.user_id = $3 and s.expires_at > now()";
+    TOUCH = "sessions.touch" (UUID, TEXT, FLOAT8)
+        "update sessions set last_seen_at = now(), expires_at = now() + make_interval(secs => $3) \
+         where project_id = $1 and id = $2";
+    DELETE = "sessions.delete" (UUID, TEXT, UUID)
+        "delete from sessions where project_id = $1 and id = $2 and user_id = $3 returning id";
+}
+
+/// What a client said of itself when it initialised.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Unguessable, visible ASCII.
+    pub id: String,
+    /// The key that opened it.
+    pub key: KeyId,
+    /// The protocol version agreed on.
+    pub protocol_version: String,
+    /// The client's name.
+    pub client_name: String,
+    /// The client's version.
+    pub client_version: String,
+    /// The client's capabilities, as sent.
+    pub capabilities: Value,
+}
+
+/// A session of the caller, and the caller's role now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The protocol version agreed on.
+    pub protocol_version: String,
+    /// The client's name.
+    pub client_name: String,
+    /// The user's role in the project now, whatever a cached key says.
+    pub role: Role,
+    /// Whether it was last seen more than a minute ago, so that [`touch`] is due.
+    pub unseen: bool,
+}
+
+/// Opens a session that ends when unused for `ttl`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn insert(
+    tx: &Tx,
+    tenant: &Tenant,
+    new: &NewSession,
+    ttl: Duration,
+) -> Result<(), StoreError> {
+    let (project, user, key) = (tenant.project().0, tenant.user().0, new.key.0);
+    let NewSession { id, protocol_version, client_name, client_version, capabilities, .. } = new;
+    let ttl = ttl.as_secs_f64();
+    tx.rows(
+        &INSERT,
+        &[
+            &project,
+            id,
+            &user,
+            &key,
+            protocol_version,
+            client_name,
+            client_version,
+            capabilities,
+            &ttl,
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The session `id`, if it is the caller's and has not ended.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &Tx, tenant: &Tenant, id: &str) -> Result<Option<Session>, StoreError> {
+    let row = tx.row(&FIND, &[&tenant.project().0, &id, &tenant.user().0]).await?;
+    let session = row.map(|row| {
+        let place = Place { table: "memberships", column: "role", id: &tenant.user() };
+        Ok(Session {
+            protocol_version: row.get("protocol_version"),
+            client_name: row.get("client_name"),
+            role: place.parse(row.get("role"))?,
+            unseen: row.get("unseen"),
+        })
+    });
+    session.transpose()
+}
+
+/// Notes that the session is in use: it lives for another `ttl`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn touch(tx: &Tx, tenant: &Tenant, id: &str, ttl: Duration) -> Result<(), StoreError> {
+    tx.rows(&TOUCH, &[&tenant.project().0, &id, &ttl.as_secs_f64()]).await?;
+    Ok(())
+}
+
+/// Ends the session `id`; `false` when it is not the caller's or has ended.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete(tx: &Tx, tenant: &Tenant, id: &str) -> Result<bool, StoreError> {
+    let row = tx.row(&DELETE, &[&tenant.project().0, &id, &tenant.user().0]).await?;
+    Ok(row.is_some())
+}

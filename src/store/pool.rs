@@ -1,0 +1,155 @@
+//! The store: a pool of connections, and transactions on them as blocks.
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::tenant::{Platform, Principal, Tenant};
+use super::tx::{Mode, Tx};
+use super::{StoreError, tls};
+use crate::config::DatabaseConfig;
+use crate::model::Secret;
+
+/// Postgres. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    tls: MakeRustlsConnect,
+    limits: Limits,
+}
+
+/// The time-outs that each transaction sets, as Postgres reads them: milliseconds.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) statement: String,
+    pub(super) lock: String,
+    pub(super) idle: String,
+}
+
+/// The pool could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL cannot be read. The URL itself is not shown: it holds the password.
+    #[error("the database URL cannot be read: {0}; use postgres://user:password@host/name")]
+    Url(String),
+    /// TLS could not be set up.
+    #[error("TLS to the database cannot be set up: {0}")]
+    Tls(String),
+    /// Postgres does not answer.
+    #[error("the database cannot be reached: {0}; check that it runs and that the URL is right")]
+    Unreachable(String),
+}
+
+impl Store {
+    /// A store on the database of `config`. Connects at first use.
+    ///
+    /// # Errors
+    /// When the URL or the CA file cannot be read.
+    pub fn new(config: &DatabaseConfig) -> Result<Self, ConnectError> {
+        let tls = tls::connector(config.ca_file.as_deref())?;
+        let recycling_method = RecyclingMethod::Fast;
+        let manager = Manager::from_config(
+            parse_url(&config.url)?,
+            tls.clone(),
+            ManagerConfig { recycling_method },
+        );
+        let wait = Some(config.acquire_timeout);
+        let pool = Pool::builder(manager)
+            .max_size(config.max_connections)
+            .timeouts(Timeouts { wait, create: wait, recycle: wait })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| ConnectError::Url(error.to_string()))?;
+        let limits = Limits {
+            statement: config.statement_timeout.as_millis().to_string(),
+            lock: config.lock_timeout.as_millis().to_string(),
+            idle: config.idle_in_transaction_timeout().as_millis().to_string(),
+        };
+        Ok(Self(Arc::new(Inner { pool, tls, limits })))
+    }
+
+    /// Runs `block` in a read-only transaction of `tenant`; its `Ok` commits.
+    ///
+    /// # Errors
+    /// What the block returns, or what went wrong around it.
+    pub async fn read<T, E, F>(&self, tenant: &Tenant, block: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        self.run(Principal::Tenant(tenant), Mode::ReadOnly, block).await
+    }
+
+    /// Runs `block` in a transaction of `tenant`; its `Ok` commits, its `Err` rolls back, and so
+    /// does dropping the future.
+    ///
+    /// # Errors
+    /// What the block returns, or what went wrong around it.
+    pub async fn write<T, E, F>(&self, tenant: &Tenant, block: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        self.run(Principal::Tenant(tenant), Mode::ReadWrite, block).await
+    }
+
+    /// Runs `block` in a transaction of the operator.
+    ///
+    /// # Errors
+    /// What the block returns, or what went wrong around it.
+    pub async fn administer<T, E, F>(&self, _platform: &Platform, block: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        self.run(Principal::Platform, Mode::ReadWrite, block).await
+    }
+
+    /// Runs `block` in a read-only transaction of the server itself, outside any tenant.
+    pub(in crate::store) async fn serve<T, E, F>(&self, block: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        self.run(Principal::Server, Mode::ReadOnly, block).await
+    }
+
+    async fn run<T, E, F>(&self, principal: Principal<'_>, mode: Mode, block: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        let connection = self.connection().await?;
+        let tx = Tx::new(connection, self.0.tls.clone(), principal, mode, &self.0.limits);
+        match block(&tx).await {
+            Ok(value) => {
+                tx.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                tx.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A connection outside any transaction and role: for the proof of the walls alone.
+    pub(super) async fn connection(&self) -> Result<deadpool_postgres::Object, StoreError> {
+        self.0.pool.get().await.map_err(|error| StoreError::Unavailable(Box::new(error)))
+    }
+}
+
+pub(super) fn parse_url(url: &Secret) -> Result<Config, ConnectError> {
+    let mut config: Config = url.reveal().parse().map_err(|error: tokio_postgres::Error| {
+        let reason = std::error::Error::source(&error).map(ToString::to_string);
+        ConnectError::Url(reason.unwrap_or_else(|| error.to_string()))
+    })?;
+    if config.get_application_name().is_none() {
+        config.application_name("mbmcp");
+    }
+    Ok(config)
+}

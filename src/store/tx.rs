@@ -1,0 +1,193 @@
+//! One transaction with its role and tenant set.
+
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deadpool_postgres::Object;
+use futures_util::future::join3;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::pool::Limits;
+use super::tenant::Principal;
+use super::{Statement, StoreError};
+use crate::telemetry::call_log;
+
+/// Role, tenant and time-outs, all local to the transaction: nothing of it can reach the next one
+/// on the connection, whatever pooler stands between. A statement of its own, before any data:
+/// within a data query nothing would order it before the policies.
+const CONTEXT: Statement = Statement {
+    name: "tx.context",
+    sql: "select set_config('role', $1, true), \
+          set_config('app.current_project_id', $2, true), \
+          set_config('app.current_user_id', $3, true), \
+          set_config('statement_timeout', $4, true), \
+          set_config('lock_timeout', $5, true), \
+          set_config('idle_in_transaction_session_timeout', $6, true)",
+    types: &[Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT, Type::TEXT],
+};
+
+/// Whether a transaction may change anything.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mode {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// A transaction. It opens with its first statement: BEGIN, the context and that statement leave
+/// in one flush. Dropped before its end, it takes its connection out of the pool, cancels what
+/// runs there, and Postgres rolls back.
+pub struct Tx {
+    connection: Option<Object>,
+    tls: MakeRustlsConnect,
+    begin: &'static str,
+    context: [String; 6],
+    opened: AtomicBool,
+    failed: AtomicBool,
+}
+
+type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Tx {
+    pub(super) fn new(
+        connection: Object,
+        tls: MakeRustlsConnect,
+        principal: Principal<'_>,
+        mode: Mode,
+        limits: &Limits,
+    ) -> Self {
+        let (project, user) = principal.settings();
+        let role = principal.role().to_owned();
+        let Limits { statement, lock, idle } = limits;
+        let context = [role, project, user, statement.clone(), lock.clone(), idle.clone()];
+        let begin = match mode {
+            Mode::ReadOnly => "BEGIN READ ONLY",
+            Mode::ReadWrite => "BEGIN READ WRITE",
+        };
+        Self {
+            connection: Some(connection),
+            tls,
+            begin,
+            context,
+            opened: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Runs `statement` and gives its rows.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn rows(
+        &self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let result = self.send(statement, params).await;
+        match &result {
+            Ok(rows) => call_log::count_statement(u64::try_from(rows.len()).unwrap_or(0)),
+            Err(_) => self.failed.store(true, Ordering::Relaxed),
+        }
+        result
+    }
+
+    /// Runs `statement` and gives its row, if there is one.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn row(
+        &self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(statement, params).await?.into_iter().next())
+    }
+
+    async fn send(
+        &self,
+        statement: &Statement,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let Some(connection) = &self.connection else {
+            return Err(StoreError::Aborted);
+        };
+        let query = pin!(query(connection, statement, params));
+        if self.opened.swap(true, Ordering::Relaxed) {
+            return query.await;
+        }
+        // `join3` polls in order, and each future is sent when first polled: one flush.
+        let context: Vec<&(dyn ToSql + Sync)> =
+            self.context.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
+        let opening =
+            join3(connection.batch_execute(self.begin), query_context(connection, &context), query);
+        let (begun, context, rows) = opening.await;
+        begun.map_err(|error| StoreError::of("tx.begin", error))?;
+        context?;
+        rows
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), StoreError> {
+        if self.failed.load(Ordering::Relaxed) {
+            // COMMIT of a failed transaction rolls back without an error.
+            self.rollback().await;
+            return Err(StoreError::Aborted);
+        }
+        self.end("COMMIT").await.map_err(|error| StoreError::of("tx.commit", error))
+    }
+
+    pub(super) async fn rollback(mut self) {
+        if let Err(error) = self.end("ROLLBACK").await {
+            // The connection is gone, and the transaction with it.
+            tracing::debug!(%error, "rollback");
+        }
+    }
+
+    async fn end(&mut self, command: &'static str) -> Result<(), tokio_postgres::Error> {
+        if *self.opened.get_mut() {
+            if let Some(connection) = &self.connection {
+                connection.batch_execute(command).await?;
+            }
+        }
+        self.connection = None;
+        Ok(())
+    }
+}
+
+async fn query(
+    connection: &Object,
+    statement: &Statement,
+    params: Params<'_>,
+) -> Result<Vec<Row>, StoreError> {
+    debug_assert_eq!(params.len(), statement.types.len(), "{}", statement.name);
+    let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+        params.iter().copied().zip(statement.types.iter().cloned()).collect();
+    let rows = connection.query_typed(statement.sql, &typed).await;
+    rows.map_err(|error| StoreError::of(statement.name, error))
+}
+
+async fn query_context(connection: &Object, context: Params<'_>) -> Result<(), StoreError> {
+    query(connection, &CONTEXT, context).await.map(|_| ())
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if !*self.opened.get_mut() {
+            return;
+        }
+        let token = connection.cancel_token();
+        let tls = self.tls.clone();
+        // Taken out of the pool, the connection closes when it is dropped.
+        drop(Object::take(connection));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(error) = token.cancel_query(tls).await {
+                    tracing::debug!(%error, "cancel of a dropped transaction");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A client that speaks MCP over plain HTTP, so that a test sees every byte.
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+/// A client with a key, and a session once it has one.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    key: String,
+    pub session: Option<String>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Client {
+    pub fn new(server: &str, key: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { http, url: format!("{server}/mcp"), key: key.to_owned(), session: None }
+    }
+
+    /// The same client with its session at another server.
+    pub fn at(&self, server: &str) -> Self {
+        Self { url: format!("{server}/mcp"), ..self.clone() }
+    }
+
+    /// A request with key and session.
+    pub fn request(&self, method: Method) -> RequestBuilder {
+        let request = self.http.request(method, &self.url).header("x-api-key", &self.key);
+        match &self.session {
+            Some(session) => request.header("mcp-session-id", session),
+            None => request,
+        }
+    }
+
+    /// POSTs `body` as it is.
+    pub async fn post(&self, body: impl Into<reqwest::Body>) -> Reply {
+        let request = self.request(Method::POST).header("content-type", "application/json");
+        Reply::of(request.body(body)).await
+    }
+
+    /// Sends a request with the id 1.
+    pub async fn rpc(&self, method: &str, params: Value) -> Reply {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        self.post(body.to_string()).await
+    }
+
+    /// Initialises and keeps the session.
+    pub async fn initialize(&mut self) -> Reply {
+        let reply = self
+            .rpc(
+                "initialize",
+                json!({
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": {},
+                    "clientInfo": { "name": "it", "version": "1" },
+                }),
+            )
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        let session = reply.headers["mcp-session-id"].to_str().unwrap();
+        self.session = Some(session.to_owned());
+        reply
+    }
+
+    /// Calls a tool and gives the whole reply.
+    pub async fn call(&self, tool: &str, arguments: Value) -> Reply {
+        self.rpc("tools/call", json!({ "name": tool, "arguments": arguments })).await
+    }
+
+    /// Calls a tool that must succeed and gives its structured result.
+    pub async fn ok(&self, tool: &str, arguments: Value) -> Value {
+        let reply = self.call(tool, arguments).await;
+        let result = reply.json()["result"].clone();
+        assert_eq!(result["isError"], false, "{tool}: {}", reply.text);
+        result["structuredContent"].clone()
+    }
+
+    /// Calls a tool that must refuse and gives its sentence.
+    pub async fn refused(&self, tool: &str, arguments: Value) -> String {
+        let reply = self.call(tool, arguments).await;
+        let result = reply.json()["result"].clone();
+        assert_eq!(result["isError"], true, "{tool}: {}", reply.text);
+        result["content"][0]["text"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes a document.
+    pub async fn write(&self, filename: &str, content: &str) -> Value {
+        self.ok("write_memory_bank_file", json!({ "filename": filename, "content": content })).await
+    }
+
+    /// Ends the session.
+    pub async fn delete(&self) -> Reply {
+        Reply::of(self.request(Method::DELETE)).await
+    }
+}
+
+impl Reply {
+    pub async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.expect("the server answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.expect("a whole body") }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    /// The JSON-RPC error code.
+    pub fn code(&self) -> i64 {
+        self.json()["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {}", self.text))
+    }
+}

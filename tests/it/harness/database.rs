@@ -1,0 +1,204 @@
+//! A database for one test, cloned from a migrated template.
+
+use std::time::Duration;
+
+use mbmcp::access::key::ApiKey;
+use mbmcp::access::keys::{self, KeyRequest, KeysError};
+use mbmcp::config::{DatabaseConfig, Variables};
+use mbmcp::model::{Ambient, KeyId, Role, Scope, Scopes};
+use mbmcp::store::{Platform, Store, Tenant, migrate};
+use tokio::sync::OnceCell;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::variable;
+
+/// The login that servers use, as in production: a member of three roles and nothing else.
+const SERVER_LOGIN: &str = "mbmcp_test_server";
+
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// As whom to connect.
+#[derive(Clone, Copy, Debug)]
+pub enum Login {
+    /// The superuser that made the database and owns its objects.
+    Owner,
+    /// The server's.
+    Server,
+}
+
+/// A database that vanishes with the test.
+pub struct Database {
+    name: String,
+    store: Store,
+}
+
+/// A key with everything about it.
+#[derive(Clone, Debug)]
+pub struct TestKey {
+    /// The plaintext.
+    pub key: String,
+    pub id: KeyId,
+    pub project: String,
+    pub user: String,
+    pub tenant: Tenant,
+}
+
+impl Database {
+    /// A migrated database.
+    pub async fn new() -> Self {
+        let template = TEMPLATE.get_or_init(make_template).await;
+        Self::create(Some(template)).await
+    }
+
+    /// A database without anything.
+    pub async fn empty() -> Self {
+        Self::create(None).await
+    }
+
+    async fn create(template: Option<&str>) -> Self {
+        let name = fresh_name("test");
+        create(&name, template).await;
+        let config = DatabaseConfig::read_alone(Variables::of([(
+            "DATABASE_URL",
+            url(&name, Login::Server),
+        )]));
+        let store = Store::new(&config.unwrap()).unwrap();
+        Self { name, store }
+    }
+
+    /// How to reach it.
+    pub fn url(&self, login: Login) -> String {
+        url(&self.name, login)
+    }
+
+    /// A plain connection, for looking behind the server's back.
+    pub async fn connect(&self, login: Login) -> Client {
+        connect(&self.name, login).await
+    }
+
+    /// A store as the server's login.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The configuration of `mbmcp migrate`.
+    pub fn config(&self) -> DatabaseConfig {
+        let url = ("DATABASE_URL", self.url(Login::Owner));
+        DatabaseConfig::read_alone(Variables::of([url])).unwrap()
+    }
+
+    /// A key of `user` in `project`, both made where they are missing.
+    pub async fn key(&self, project: &str, role: Role, scopes: &[Scope]) -> TestKey {
+        self.key_for(project, role, scopes, None).await
+    }
+
+    /// The same with a lifetime.
+    pub async fn key_for(
+        &self,
+        project: &str,
+        role: Role,
+        scopes: &[Scope],
+        lifetime: Option<Duration>,
+    ) -> TestKey {
+        let user = format!("{role}@{project}.test");
+        let request = KeyRequest {
+            project: project.to_owned(),
+            user: user.clone(),
+            label: format!("{role} of {project}"),
+            scopes: Scopes::new(scopes.iter().copied()),
+            test: false,
+            lifetime: lifetime.map(|lifetime| lifetime.try_into().unwrap()),
+        };
+        let ambient = Ambient::default();
+        let issued = self
+            .store
+            .administer(&Platform::of_operator(), async |tx| {
+                keys::ensure_member(tx, &ambient, (project, &user), role).await?;
+                keys::issue(tx, &ambient, &request).await
+            })
+            .await;
+        let (id, key): (KeyId, ApiKey) = issued.map_err(|error: KeysError| error).unwrap();
+        let record = mbmcp::store::pg::keys::authenticate(&self.store, &key.hash()).await.unwrap();
+        let tenant = record.unwrap().tenant();
+        let project = project.to_owned();
+        TestKey { key: key.reveal().to_owned(), id, project, user, tenant }
+    }
+
+    /// A key that may read and write, of an editor of `project`.
+    pub async fn editor(&self, project: &str) -> TestKey {
+        self.key(project, Role::Editor, &[Scope::Read, Scope::Write]).await
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        // A runtime of its own: the test's may be ending.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let admin = connect("postgres", Login::Owner).await;
+                let sql = format!("drop database if exists {name} with (force)");
+                admin.batch_execute(&sql).await.expect("the database is dropped");
+            });
+        });
+        let dropped = dropping.join();
+        assert!(dropped.is_ok() || std::thread::panicking(), "a test database stays");
+    }
+}
+
+async fn make_template() -> String {
+    let name = fresh_name("template");
+    let admin = connect("postgres", Login::Owner).await;
+    let role = format!(
+        "do $$ begin create role {SERVER_LOGIN} login noinherit password 'test'; \
+         exception when duplicate_object then null; end $$"
+    );
+    admin.batch_execute(&role).await.unwrap();
+    create(&name, None).await;
+    let config = Variables::of([("DATABASE_URL", url(&name, Login::Owner))]);
+    migrate::run(&DatabaseConfig::read_alone(config).unwrap()).await.unwrap();
+    let grant = format!("grant app_user, app_platform, app_server to {SERVER_LOGIN}");
+    admin.batch_execute(&grant).await.unwrap();
+    name
+}
+
+async fn create(name: &str, template: Option<&str>) {
+    let admin = connect("postgres", Login::Owner).await;
+    let template = template.unwrap_or("template0");
+    // Grants on a database are not cloned with it.
+    for sql in [
+        format!("create database {name} template {template}"),
+        format!("revoke temporary on database {name} from public"),
+    ] {
+        admin.batch_execute(&sql).await.unwrap();
+    }
+}
+
+fn fresh_name(kind: &str) -> String {
+    format!("mbmcp_{kind}_{}", Ambient::default().uuid().unwrap().simple())
+}
+
+async fn connect(database: &str, login: Login) -> Client {
+    let config: Config = url(database, login).parse().unwrap();
+    let (client, connection) = config.connect(NoTls).await.expect("TEST_DATABASE_URL answers");
+    tokio::spawn(connection);
+    client
+}
+
+/// The URL of `database` on the server of `TEST_DATABASE_URL`.
+fn url(database: &str, login: Login) -> String {
+    let admin: Config = variable("TEST_DATABASE_URL").parse().expect("TEST_DATABASE_URL");
+    let host = match &admin.get_hosts()[0] {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(folder) => folder.to_str().unwrap().replace('/', "%2F"),
+    };
+    let port = admin.get_ports().first().copied().unwrap_or(5432);
+    let password = String::from_utf8(admin.get_password().unwrap_or_default().to_vec()).unwrap();
+    let login = match login {
+        Login::Owner => format!("{}:{password}", admin.get_user().unwrap_or("postgres")),
+        Login::Server => format!("{SERVER_LOGIN}:test"),
+    };
+    format!("postgresql://{login}@{host}:{port}/{database}")
+}

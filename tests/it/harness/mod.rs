@@ -1,0 +1,27 @@
+//! What the tests stand on: a [`Database`] each, a [`Server`] in the process or as a
+//! [`Process`] of its own, a [`Client`] that speaks MCP over plain HTTP.
+
+mod client;
+mod database;
+mod process;
+mod server;
+mod wait;
+
+pub use client::{Client, Reply};
+pub use database::{Database, Login, TestKey};
+pub use process::{Process, mbmcp};
+pub use server::Server;
+pub use wait::eventually;
+
+/// Where the private Redis listens.
+pub fn redis_url() -> String {
+    variable("TEST_REDIS_URL")
+}
+
+/// The server secret of all test servers, so that they are replicas of each other.
+pub const SECRET: &str = "a server secret of the tests, 40 bytes long";
+
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make test`"))
+}

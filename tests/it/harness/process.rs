@@ -1,0 +1,84 @@
+//! The real binary as a process of its own.
+
+use std::process::Stdio;
+
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+use super::{Client, Database, Login, SECRET, TestKey, eventually};
+
+/// The binary with an empty environment.
+pub fn mbmcp() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mbmcp"));
+    command.env_clear().kill_on_drop(true);
+    command
+}
+
+/// `mbmcp serve` on a port of its own.
+pub struct Process {
+    child: Child,
+    port: u16,
+    variables: Vec<(String, String)>,
+}
+
+impl Process {
+    /// Starts a server on `database` and waits until it is ready.
+    pub async fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
+        let port = free_port().await;
+        let mut all: Vec<(String, String)> = vec![
+            ("MCP_HOST".to_owned(), "127.0.0.1".to_owned()),
+            ("MCP_PORT".to_owned(), port.to_string()),
+            ("DATABASE_URL".to_owned(), database.url(Login::Server)),
+            ("SERVER_SECRET".to_owned(), SECRET.to_owned()),
+            ("LOG_LEVEL".to_owned(), "warn".to_owned()),
+        ];
+        all.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        let mut process = Self { child: spawn(&all), port, variables: all };
+        process.wait_until_ready().await;
+        process
+    }
+
+    /// Kills it as `kill -9` does and starts it again at the same address.
+    pub async fn kill_and_restart(&mut self) {
+        self.child.kill().await.unwrap();
+        self.child = spawn(&self.variables);
+        self.wait_until_ready().await;
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A client with `key`.
+    pub fn client(&self, key: &TestKey) -> Client {
+        Client::new(&self.url(), &key.key)
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let url = format!("{}/ready", self.url());
+        eventually("the server's readiness", async || {
+            assert!(self.child.try_wait().unwrap().is_none(), "the server ended");
+            let answer = reqwest::get(&url).await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+}
+
+fn spawn(variables: &[(String, String)]) -> Child {
+    let mut command = mbmcp();
+    command.arg("serve").envs(variables.iter().cloned()).stdin(Stdio::null());
+    command.spawn().expect("the binary starts")
+}
+
+/// A port that was free a moment ago.
+async fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().port()
+}

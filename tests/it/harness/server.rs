@@ -1,0 +1,63 @@
+//! A server in the test's own process.
+
+use mbmcp::app::{self, StartError};
+use mbmcp::config::{Config, Variables};
+use mbmcp::http::{Lifecycle, serve};
+use mbmcp::model::Ambient;
+use tokio::net::TcpListener;
+
+use super::{Client, Database, Login, SECRET, TestKey};
+
+/// A running server; stops with the test.
+pub struct Server {
+    pub url: String,
+    pub lifecycle: Lifecycle,
+}
+
+impl Server {
+    /// A server on `database`, without Redis.
+    pub async fn on(database: &Database) -> Self {
+        Self::with(database, &[]).await
+    }
+
+    /// A server with variables of its own.
+    pub async fn with(database: &Database, variables: &[(&str, &str)]) -> Self {
+        Self::started(database, variables).await.unwrap()
+    }
+
+    /// A server, or why it does not start.
+    pub async fn started(
+        database: &Database,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
+        let config = config(database, variables);
+        let lifecycle = Lifecycle::default();
+        let router = app::build(&config, Ambient::default(), &lifecycle).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stopping = lifecycle.clone();
+        tokio::spawn(async move {
+            serve(listener, router, &stopping, config.server.shutdown_grace).await.unwrap();
+        });
+        Ok(Self { url, lifecycle })
+    }
+
+    /// A client with `key`, without a session.
+    pub fn client(&self, key: &TestKey) -> Client {
+        Client::new(&self.url, &key.key)
+    }
+
+    /// A client with `key` that has initialised.
+    pub async fn session(&self, key: &TestKey) -> Client {
+        let mut client = self.client(key);
+        client.initialize().await;
+        client
+    }
+}
+
+fn config(database: &Database, variables: &[(&str, &str)]) -> Config {
+    let mut all = Variables::of(variables.iter().copied());
+    all.default_to("DATABASE_URL", database.url(Login::Server));
+    all.default_to("SERVER_SECRET", SECRET);
+    Config::read(all).unwrap()
+}

@@ -1,0 +1,11 @@
+//! The integration tests: one binary, by the front door, on a real Postgres and Redis.
+//!
+//! `make test` starts both and sets `TEST_DATABASE_URL` and `TEST_REDIS_URL`. Each test has a
+//! database of its own, cloned from a migrated template.
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+
+mod embedded;
+mod harness;
+mod mcp;
+mod store;
+mod tenancy;

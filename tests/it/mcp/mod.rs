@@ -1,0 +1,3 @@
+//! MCP by the front door.
+
+mod documents;
