@@ -101,14 +101,16 @@ impl Authenticator {
         if let Some(wait) = self.wrong.wait(address) {
             return Err(AuthError::TooManyWrong(wait));
         }
-        self.cache.try_get_with(hash, self.load(hash)).await.map_err(AuthError::Store)
+        // Boxed: what moka awaits is large, and misses are rare.
+        let loaded = Box::pin(self.cache.try_get_with(hash, self.load(hash)));
+        loaded.await.map_err(AuthError::Store)
     }
 
     async fn load(&self, hash: KeyHash) -> Result<Option<Arc<KeyRecord>>, StoreError> {
-        if let Some(shared) = &self.shared {
-            if let Some(record) = shared.get(&hash).await {
-                return Ok(Some(Arc::new(record)));
-            }
+        if let Some(shared) = &self.shared
+            && let Some(record) = shared.get(&hash).await
+        {
+            return Ok(Some(Arc::new(record)));
         }
         let record = keys::authenticate(&self.store, &hash).await?;
         if let (Some(shared), Some(record)) = (&self.shared, &record) {

@@ -15,7 +15,7 @@ const MAX_REFUSED: u64 = 100_000;
 /// Counted addresses after which those of no account are forgotten.
 const MAX_COUNTED: usize = 100_000;
 /// The longest refusal: the time in which a whole burst is earned again.
-const MAX_REFUSAL: Duration = Duration::from_secs(60);
+const MAX_REFUSAL: Duration = Duration::from_mins(1);
 
 /// Counts wrong keys per IPv4 address and per IPv6 /64.
 pub struct WrongKeys {

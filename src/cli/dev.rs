@@ -43,15 +43,21 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
         Some(folder) => folder,
         None => DevFiles::default_folder(&variables)?,
     };
+    let external = variables.peek("DATABASE_URL").is_some();
+    // The folder of a private Postgres holds nothing else, so another database has its own.
+    let folder = if external { folder.join("../mbmcp-external") } else { folder };
     let files = DevFiles::new(folder.clone());
     let options = embedded::Options { data_dir: folder, pg_bin: args.pg_bin };
+    if args.reset && external {
+        return Err(Failure::new("with DATABASE_URL set there is no private data to --reset"));
+    }
     if args.reset {
         embedded::reset(&options).await?;
         files.forget()?;
     }
     let lifecycle = Lifecycle::default();
     lifecycle.stop_at_signals()?;
-    if variables.peek("DATABASE_URL").is_some() {
+    if external {
         return serve_on(variables, &files, None, &lifecycle).await;
     }
     let cluster = tokio::select! {
@@ -71,7 +77,9 @@ async fn serve_on(
 ) -> Result<(), Failure> {
     let ambient = Ambient::default();
     if let Some(cluster) = cluster {
-        variables.default_to("DATABASE_URL", cluster.connection_url(DATABASE));
+        let url = |login| cluster.connection_url(login, DATABASE);
+        variables.default_to("DATABASE_URL", url(migrate::SERVER_LOGIN));
+        variables.default_to("DATABASE_MIGRATION_URL", url(embedded::SUPERUSER));
     }
     variables.default_to("SERVER_SECRET", secret(files, &ambient)?);
     for (name, value) in
@@ -83,6 +91,9 @@ async fn serve_on(
     telemetry::install(&config.log)?;
     let listener = serve::listen(&config).await?;
     migrate::run(&config.database).await?;
+    if cluster.is_some() {
+        migrate::make_server_login(&config.database).await?;
+    }
     let key = key(&Store::new(&config.database)?, files, &ambient).await?;
     let router = app::build(&config, ambient, lifecycle).await?;
     let endpoint = format!("http://{}/mcp", listener.local_addr()?);
@@ -103,10 +114,10 @@ fn secret(files: &DevFiles, ambient: &Ambient) -> Result<String, Failure> {
 
 /// The key of an earlier run, if it is still good, else a new one.
 async fn key(store: &Store, files: &DevFiles, ambient: &Ambient) -> Result<String, Failure> {
-    if let Some(kept) = files.key()?.as_deref().and_then(ApiKey::parse) {
-        if authenticate(store, &kept.hash()).await?.is_some() {
-            return Ok(kept.reveal().to_owned());
-        }
+    if let Some(kept) = files.key()?.as_deref().and_then(ApiKey::parse)
+        && authenticate(store, &kept.hash()).await?.is_some()
+    {
+        return Ok(kept.reveal().to_owned());
     }
     let request = KeyRequest {
         project: PROJECT.to_owned(),

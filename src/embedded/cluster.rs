@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::SUPERUSER;
 use super::account::Account;
 use super::binaries::Binaries;
 use super::error::EmbeddedError;
@@ -74,17 +73,13 @@ impl Cluster {
         self.layout.log()
     }
 
-    /// The superuser; it needs no password.
+    /// A URL for tokio-postgres, psql and `pg_dump`: `postgresql://user@%2Fvar%2F…:5432/dbname`.
+    /// No user needs a password: only who may enter the socket's folder can connect.
     #[must_use]
-    pub fn user(&self) -> &'static str {
-        SUPERUSER
-    }
-
-    /// A URL for tokio-postgres, psql and `pg_dump`: `postgresql://mbmcp@%2Fvar%2F…:5432/dbname`.
-    #[must_use]
-    pub fn connection_url(&self, dbname: &str) -> String {
+    pub fn connection_url(&self, user: &str, dbname: &str) -> String {
         let host = percent_encode(self.layout.socket_dir().as_os_str().as_encoded_bytes());
-        format!("postgresql://{SUPERUSER}@{host}:5432/{}", percent_encode(dbname.as_bytes()))
+        let [user, dbname] = [user, dbname].map(|name| percent_encode(name.as_bytes()));
+        format!("postgresql://{user}@{host}:5432/{dbname}")
     }
 
     /// Gives up this share, and stops the server if it was the last one.

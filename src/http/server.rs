@@ -64,7 +64,7 @@ pub async fn serve(
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        served = server => served?,
+        result = server => result?,
         () = deadline => tracing::warn!("requests in flight were cut off at the end of the grace"),
     }
     lifecycle.tasks.close();

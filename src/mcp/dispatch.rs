@@ -58,7 +58,7 @@ struct Request<'a> {
 }
 
 impl Service {
-    /// Answers one POSTed message.
+    /// Answers one message that was sent by POST.
     pub async fn post(&self, caller: &Caller, session: Option<&str>, body: &[u8]) -> Answer {
         let message = match Message::parse(body) {
             Ok(message) => message,

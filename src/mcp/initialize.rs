@@ -26,7 +26,7 @@ impl Service {
         id: &RequestId,
         params: Option<&RawValue>,
     ) -> Result<Answer, RpcError> {
-        let new = self.introduction(caller, params)?;
+        let new = introduction(caller, params)?;
         call_log::note(|fields| fields.client = Some(new.client_name.clone()));
         let result = InitializeResult::new(ServerCapabilities::builder().enable_tools().build())
             .with_protocol_version(protocol(&new.protocol_version)?)
@@ -39,36 +39,33 @@ impl Service {
         let session = self.open_session(caller, new).await?;
         Ok(Answer { status: 200, body, session: Some(session) })
     }
+}
 
-    fn introduction(
-        &self,
-        caller: &Caller,
-        params: Option<&RawValue>,
-    ) -> Result<NewSession, RpcError> {
-        let text = params.map_or("{}", RawValue::get);
-        let wrong = |error| RpcError::invalid_params(format!("`initialize`: {error}"));
-        let params: InitializeRequestParams = serde_json::from_str(text).map_err(wrong)?;
-        let capabilities = serde_json::to_value(&params.capabilities).map_err(wrong)?;
-        let Implementation { name, version, .. } = params.client_info;
-        let refused = |what: &str| Err(RpcError::invalid_params(what));
-        if name.len() > MAX_NAME_BYTES || version.len() > MAX_NAME_BYTES {
-            return refused("`clientInfo.name` and `.version` have at most 200 bytes each");
-        }
-        if capabilities.to_string().len() > MAX_CAPABILITIES_BYTES {
-            return refused("`capabilities` has at most 32 KiB of JSON");
-        }
-        if name.contains('\0') || version.contains('\0') || has_nul(&capabilities) {
-            return refused("`clientInfo` and `capabilities` may not have NUL characters");
-        }
-        Ok(NewSession {
-            id: String::new(),
-            key: caller.key().id,
-            protocol_version: version::negotiate(params.protocol_version.as_str()).to_owned(),
-            client_name: name,
-            client_version: version,
-            capabilities,
-        })
+/// What the client says of itself, checked.
+fn introduction(caller: &Caller, params: Option<&RawValue>) -> Result<NewSession, RpcError> {
+    let text = params.map_or("{}", RawValue::get);
+    let wrong = |error| RpcError::invalid_params(format!("`initialize`: {error}"));
+    let params: InitializeRequestParams = serde_json::from_str(text).map_err(wrong)?;
+    let capabilities = serde_json::to_value(&params.capabilities).map_err(wrong)?;
+    let Implementation { name, version, .. } = params.client_info;
+    let refused = |what: &str| Err(RpcError::invalid_params(what));
+    if name.len() > MAX_NAME_BYTES || version.len() > MAX_NAME_BYTES {
+        return refused("`clientInfo.name` and `.version` have at most 200 bytes each");
     }
+    if capabilities.to_string().len() > MAX_CAPABILITIES_BYTES {
+        return refused("`capabilities` has at most 32 KiB of JSON");
+    }
+    if name.contains('\0') || version.contains('\0') || has_nul(&capabilities) {
+        return refused("`clientInfo` and `capabilities` may not have NUL characters");
+    }
+    Ok(NewSession {
+        id: String::new(),
+        key: caller.key().id,
+        protocol_version: version::negotiate(params.protocol_version.as_str()).to_owned(),
+        client_name: name,
+        client_version: version,
+        capabilities,
+    })
 }
 
 fn protocol(version: &str) -> Result<ProtocolVersion, RpcError> {

@@ -1,5 +1,6 @@
 //! Bringing a folder of Markdown files in: finding them, and writing them in batches.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -59,11 +60,17 @@ pub struct Report {
 #[must_use]
 pub fn find(folder: &Path) -> Found {
     let mut found = Found::default();
+    // Two file names may be one document name: accents composed or not, older names of the core.
+    let mut seen = HashSet::new();
     for entry in WalkDir::new(folder).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.file_type().is_file() && is_markdown(entry.path()) => {
                 let file = entry.into_path();
                 match document_path(folder, &file) {
+                    Ok(path) if !seen.insert(path.clone()) => found.skipped.push(Skipped {
+                        file,
+                        reason: format!("another file is called `{path}` already"),
+                    }),
                     Ok(path) => found.files.push(SourceFile { file, path }),
                     Err(reason) => found.skipped.push(Skipped { file, reason }),
                 }

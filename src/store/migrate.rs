@@ -42,7 +42,7 @@ const LOCK: i64 = 0x6d_62_6d_63_70;
 /// CREATE INDEX CONCURRENTLY.
 const LOCK_POLL: Duration = Duration::from_millis(100);
 /// How long it asks.
-const LOCK_WAIT: Duration = Duration::from_secs(60);
+const LOCK_WAIT: Duration = Duration::from_mins(1);
 
 /// Why the schema cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +107,22 @@ pub async fn run(config: &DatabaseConfig) -> Result<Vec<&'static str>, MigrateEr
         fill_checksum(&client, migration).await?;
     }
     Ok(done)
+}
+
+/// The login that `mbmcp dev` serves as: what a production server's login is, a member of the three
+/// roles that serve and of nothing else, so that the walls hold here as they do there.
+pub const SERVER_LOGIN: &str = "mbmcp_server";
+
+/// Makes [`SERVER_LOGIN`], without a password, on a private Postgres.
+///
+/// # Errors
+/// When Postgres cannot be reached or refuses.
+pub async fn make_server_login(config: &DatabaseConfig) -> Result<(), MigrateError> {
+    let sql = "do $$ begin create role mbmcp_server login noinherit; \
+               exception when duplicate_object then null; end $$; \
+               grant app_user, app_platform, app_server to mbmcp_server";
+    let made = connect(config).await?.batch_execute(sql).await;
+    Ok(made.map_err(|error| StoreError::of("migrate.server_login", error))?)
 }
 
 /// What has been applied, for `mbmcp migrate --status`.

@@ -144,10 +144,10 @@ impl Tx {
     }
 
     async fn end(&mut self, command: &'static str) -> Result<(), tokio_postgres::Error> {
-        if *self.opened.get_mut() {
-            if let Some(connection) = &self.connection {
-                connection.batch_execute(command).await?;
-            }
+        if *self.opened.get_mut()
+            && let Some(connection) = &self.connection
+        {
+            connection.batch_execute(command).await?;
         }
         self.connection = None;
         Ok(())

@@ -35,7 +35,7 @@ fn postmaster_pid(options: &Options) -> PathBuf {
 }
 
 async fn connect(cluster: &Cluster) -> Client {
-    let url = cluster.connection_url("postgres");
+    let url = cluster.connection_url(mbmcp::embedded::SUPERUSER, "postgres");
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("a connection");
     tokio::spawn(connection);
     client
@@ -64,7 +64,7 @@ async fn data_stay_between_runs_and_the_last_one_out_stops_the_server() {
     let first = start(&options).await;
     assert_eq!(count(&first).await, 1);
     let second = start(&options).await;
-    assert_eq!(first.connection_url("x"), second.connection_url("x"));
+    assert_eq!(first.connection_url("u", "x"), second.connection_url("u", "x"));
     first.stop().await.expect("stopped");
     assert_eq!(count(&second).await, 1);
     second.stop().await.expect("stopped");

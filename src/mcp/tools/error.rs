@@ -66,7 +66,7 @@ impl From<SearchError> for ToolError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::Store(error) => error.into(),
-            mendable => Self::mendable(mendable),
+            SearchError::Cursor(error) => Self::mendable(error),
         }
     }
 }

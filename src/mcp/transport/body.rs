@@ -15,7 +15,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Resul
     to_bytes(body, limit).await.map_err(|error| {
         // `to_bytes` wraps the limit's error; anything else is the connection's.
         let too_long = std::error::Error::source(&error)
-            .is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
         if too_long { RpcError::too_large(limit) } else { RpcError::incomplete() }
     })
 }

@@ -14,7 +14,7 @@ use crate::model::{Clock, Sealer};
 use crate::store::pg::keys::KeyRecord;
 
 /// How long an entry lives.
-pub const TTL: Duration = Duration::from_secs(300);
+pub const TTL: Duration = Duration::from_mins(5);
 
 /// The cache of good keys in Redis.
 #[derive(Clone)]

@@ -3,12 +3,14 @@
 
 mod client;
 mod database;
+mod private_cluster;
 mod process;
 mod server;
 mod wait;
 
 pub use client::{Client, Reply};
 pub use database::{Database, Login, TestKey};
+pub use private_cluster::{PRIVATE_LOGIN, PrivateCluster};
 pub use process::{Process, mbmcp};
 pub use server::Server;
 pub use wait::eventually;

@@ -1,3 +1,9 @@
 //! MCP by the front door.
 
+mod bad_input;
 mod documents;
+mod protocol;
+mod rights;
+mod search;
+mod sessions;
+mod writes;
