@@ -32,6 +32,11 @@ impl Client {
         Self { url: format!("{server}/mcp"), ..self.clone() }
     }
 
+    /// The same client with another session.
+    pub fn with_session(&self, session: &str) -> Self {
+        Self { session: Some(session.to_owned()), ..self.clone() }
+    }
+
     /// A request with key and session.
     pub fn request(&self, method: Method) -> RequestBuilder {
         let request = self.http.request(method, &self.url).header("x-api-key", &self.key);

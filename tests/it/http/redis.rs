@@ -1,0 +1,141 @@
+//! Redis comes and goes, and cannot be used to pretend.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::{AsyncCommands as _, Client as RedisClient};
+use serde_json::json;
+use tokio::process::{Child, Command};
+
+use crate::harness::{Client, Database, Login, Server, eventually, redis_url, seconds_of_load};
+
+/// A Redis of this test's own, which it may stop.
+struct PrivateRedis {
+    folder: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+impl PrivateRedis {
+    fn absent() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), child: None }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("redis")
+    }
+
+    fn url(&self) -> String {
+        format!("redis+unix://{}", self.socket().display())
+    }
+
+    fn start(&mut self) {
+        let mut command = Command::new("redis-server");
+        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]);
+        command.arg(self.socket()).stdout(Stdio::null()).kill_on_drop(true);
+        self.child = Some(command.spawn().expect("redis-server: run `make test`"));
+    }
+
+    async fn stop(&mut self) {
+        self.child.take().unwrap().kill().await.unwrap();
+    }
+}
+
+async fn redis_in_health(server: &Server) -> String {
+    let health = reqwest::get(format!("{}/health", server.url)).await.unwrap();
+    assert_eq!(health.status(), 200);
+    let health: serde_json::Value = health.json().await.unwrap();
+    health["redis"].as_str().unwrap().to_owned()
+}
+
+/// Calls twenty times a second for `time`; each must succeed. Gives the slowest.
+async fn load(client: &Client, time: Duration) -> Duration {
+    let (start, mut slowest) = (Instant::now(), Duration::ZERO);
+    let mut beat = tokio::time::interval(Duration::from_millis(50));
+    while start.elapsed() < time {
+        beat.tick().await;
+        let call = Instant::now();
+        client.ok("whoami", json!({})).await;
+        slowest = slowest.max(call.elapsed());
+    }
+    slowest
+}
+
+#[tokio::test]
+async fn no_call_fails_while_redis_is_absent_then_present_then_stopped() {
+    let database = Database::new().await;
+    let mut redis = PrivateRedis::absent();
+    let server = Server::with(&database, &[("REDIS_URL", &redis.url())]).await;
+    let client = server.session(&database.editor("a").await).await;
+    let third = seconds_of_load() / 3;
+    let state = async |wanted: &str| {
+        eventually(wanted, async || (redis_in_health(&server).await == wanted).then_some(())).await;
+    };
+    load(&client, third).await;
+    state("error").await;
+    redis.start();
+    state("ok").await;
+    load(&client, third).await;
+    redis.stop().await;
+    load(&client, third).await;
+    state("error").await;
+}
+
+#[tokio::test]
+async fn good_keys_are_shared_sealed_and_without_their_plaintext() {
+    let database = Database::new().await;
+    let prefix = uuid_text();
+    let variables = [("REDIS_URL", redis_url()), ("REDIS_KEY_PREFIX", prefix.clone())];
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let server = Server::with(&database, &variables).await;
+    let key = database.editor("a").await;
+    let _session = server.session(&key).await;
+
+    let mut redis = connect().await;
+    let names: Vec<String> = redis.keys(format!("{prefix}:key:*")).await.unwrap();
+    assert_eq!(names.len(), 1);
+    let (value, ttl): (String, i64) =
+        (redis.get(&names[0]).await.unwrap(), redis.ttl(&names[0]).await.unwrap());
+    assert!((1..=300).contains(&ttl), "{ttl}");
+    assert!(!value.contains(&key.key) && !names[0].contains(&key.key));
+
+    // Another replica takes it from there: the database would no longer know the key.
+    let owner = database.connect(Login::Owner).await;
+    owner.batch_execute("update api_keys set key_hash = sha256(key_hash)").await.unwrap();
+    let replica = Server::with(&database, &variables).await;
+    let mut client = replica.client(&key);
+    client.initialize().await;
+}
+
+#[tokio::test]
+async fn writing_to_redis_makes_no_key_valid() {
+    let database = Database::new().await;
+    let prefix = uuid_text();
+    let variables = [("REDIS_URL", redis_url()), ("REDIS_KEY_PREFIX", prefix.clone())];
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let server = Server::with(&database, &variables).await;
+    let good = database.editor("a").await;
+    let _session = server.session(&good).await;
+
+    let mut redis = connect().await;
+    let names: Vec<String> = redis.keys(format!("{prefix}:key:*")).await.unwrap();
+    let genuine: String = redis.get(&names[0]).await.unwrap();
+    let payload = genuine.split('.').next().unwrap();
+    for forged in [genuine.clone(), format!("{payload}.AAAA"), "{}".to_owned(), String::new()] {
+        let entropy = mbmcp::model::Entropy::system();
+        let made_up = mbmcp::access::key::ApiKey::generate(&entropy, false).unwrap();
+        let name = format!("{prefix}:key:{}", hex::encode(made_up.hash()));
+        let () = redis.set(&name, &forged).await.unwrap();
+        let reply = Client::new(&server.url, made_up.reveal()).rpc("ping", json!({})).await;
+        assert_eq!(reply.status, 401, "{forged}");
+    }
+}
+
+async fn connect() -> deadpool_redis::redis::aio::MultiplexedConnection {
+    let client = RedisClient::open(redis_url()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
+}
+
+fn uuid_text() -> String {
+    mbmcp::model::Ambient::default().uuid().unwrap().simple().to_string()
+}
