@@ -4,12 +4,12 @@
 help: ## say what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-run: ## start everything on this machine (ARGS="--port 4000" passes options to mbmcp dev)
+run: ## start everything on this machine (ARGS=--reset forgets the data of earlier runs)
 	@scripts/need cc postgres
 	@exec cargo run --quiet --bin mbmcp -- dev $(ARGS)
 
 test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some)
-	@scripts/need cc postgres redis node python
+	@scripts/need cc curl postgres redis node python
 	@scripts/client-tools
 	@scripts/with-services cargo test --workspace $(ARGS)
 

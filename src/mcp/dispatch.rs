@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::tools::{Registry, ToolCall, ToolError};
 use super::wire::{
-    CallToolRequestParams, CallToolResult, Message, PaginatedRequestParams, RequestId, RpcError,
-    render,
+    CallToolRequestParams, CallToolResult, ListToolsResult, Message, PaginatedRequestParams,
+    RequestId, RpcError, render,
 };
 use crate::access::Caller;
 use crate::model::{Ambient, Right, Sealer};
@@ -53,8 +53,15 @@ enum Undone {
 struct Request<'a> {
     caller: &'a Caller,
     id: &'a RequestId,
-    method: &'a str,
-    params: Option<&'a RawValue>,
+    asked: Asked<'a>,
+}
+
+/// What is asked for, with parameters that are reported as bad only once the session is found.
+enum Asked<'a> {
+    Ping,
+    ListTools(Result<Option<PaginatedRequestParams>, RpcError>),
+    CallTool(Result<CallToolRequestParams, RpcError>),
+    Unknown(&'a str),
 }
 
 impl Service {
@@ -67,8 +74,14 @@ impl Service {
         let (id, answer) = match &message {
             Message::Request { id, method, params } => {
                 call_log::note(|fields| fields.method = Some(method.clone()));
-                let request = Request { caller, id, method, params: params.as_deref() };
-                (Some(id), self.request(&request, session).await)
+                let params = params.as_deref();
+                let answer = if method == "initialize" {
+                    self.initialize(caller, id, params).await
+                } else {
+                    let request = Request { caller, id, asked: Asked::of(method, params) };
+                    self.request(request, session).await
+                };
+                (Some(id), answer)
             }
             Message::Notification { .. } | Message::Response => {
                 (None, self.accept(caller, session).await)
@@ -79,30 +92,32 @@ impl Service {
 
     async fn request(
         &self,
-        request: &Request<'_>,
+        request: Request<'_>,
         session: Option<&str>,
     ) -> Result<Answer, RpcError> {
-        if request.method == "initialize" {
-            return self.initialize(request.caller, request.id, request.params).await;
-        }
         let session_id = session.ok_or_else(RpcError::session_missing)?;
-        let block = async |tx: &Tx| self.answer(tx, request, session_id).await;
-        let tenant = request.caller.tenant();
-        let done = if self.writes(request) {
-            self.store.write(tenant, block).await
+        let Request { caller, id, asked } = request;
+        let writes = self.writes(&asked);
+        let block = async |tx: &Tx| {
+            let session = find_session(tx, caller, session_id).await?;
+            let body = self.answer(tx, Request { caller, id, asked }, &session).await?;
+            Ok((body, session))
+        };
+        let done = if writes {
+            self.store.write(caller.tenant(), block).await
         } else {
-            self.store.read(tenant, block).await
+            self.store.read(caller.tenant(), block).await
         };
         match done {
             Ok((body, session)) => {
                 if session.unseen {
-                    self.touch_session(request.caller, session_id).await?;
+                    self.touch_session(caller, session_id).await?;
                 }
                 Ok(Answer::json(body))
             }
             Err(Undone::Rpc(error)) => Err(error),
             Err(Undone::Tool(sentence)) => {
-                Ok(Answer::json(render::result(request.id, &render::tool_failure(sentence))?))
+                Ok(Answer::json(render::result(id, &render::tool_failure(sentence))?))
             }
         }
     }
@@ -110,65 +125,59 @@ impl Service {
     /// Notifications and responses change nothing yet; their session must exist.
     async fn accept(&self, caller: &Caller, session: Option<&str>) -> Result<Answer, RpcError> {
         let id = session.ok_or_else(RpcError::session_missing)?;
-        let tenant = caller.tenant();
-        let found = self.store.read(tenant, async |tx| sessions::find(tx, tenant, id).await);
-        match found.await.map_err(|error: StoreError| RpcError::from(error))? {
-            Some(_) => Ok(Answer { status: 202, body: Vec::new(), session: None }),
-            None => Err(RpcError::session_unknown()),
-        }
+        self.store.read(caller.tenant(), async |tx| find_session(tx, caller, id).await).await?;
+        Ok(Answer { status: 202, body: Vec::new(), session: None })
     }
 
     /// Runs a request inside `tx`, up to the bytes that will be sent after the commit.
     async fn answer(
         &self,
         tx: &Tx,
-        request: &Request<'_>,
-        session_id: &str,
-    ) -> Result<(Vec<u8>, Session), Undone> {
-        let session = sessions::find(tx, request.caller.tenant(), session_id).await?;
-        let session = session.ok_or_else(RpcError::session_unknown)?;
-        call_log::note(|fields| fields.client = Some(session.client_name.clone()));
-        let body = match request.method {
-            "ping" => render::result(request.id, &render::Empty {})?,
-            "tools/list" => render::result(request.id, &self.list_tools(request, &session)?)?,
-            "tools/call" => {
-                render::result(request.id, &self.call_tool(tx, request, &session).await?)?
+        request: Request<'_>,
+        session: &Session,
+    ) -> Result<Vec<u8>, Undone> {
+        let Request { caller, id, asked } = request;
+        Ok(match asked {
+            Asked::Ping => render::result(id, &render::Empty {})?,
+            Asked::ListTools(params) => {
+                render::result(id, &self.list_tools(caller, params?, session)?)?
             }
-            unknown => return Err(RpcError::method_not_found(unknown).into()),
-        };
-        Ok((body, session))
+            Asked::CallTool(params) => {
+                render::result(id, &self.call_tool(tx, caller, params?, session).await?)?
+            }
+            Asked::Unknown(method) => return Err(RpcError::method_not_found(method).into()),
+        })
     }
 
     fn list_tools(
         &self,
-        request: &Request<'_>,
+        caller: &Caller,
+        params: Option<PaginatedRequestParams>,
         session: &Session,
-    ) -> Result<super::wire::ListToolsResult, RpcError> {
-        let params: Option<PaginatedRequestParams> = request.optional_params()?;
+    ) -> Result<ListToolsResult, RpcError> {
         if params.is_some_and(|params| params.cursor.is_some()) {
             return Err(RpcError::invalid_params(
                 "`cursor` is not one of this list: it has one page",
             ));
         }
-        let may = |right| request.caller.may(right, session.role);
-        Ok(render::tool_list(self.tools.list(may)))
+        Ok(render::tool_list(self.tools.list(|right| caller.may(right, session.role))))
     }
 
     async fn call_tool(
         &self,
         tx: &Tx,
-        request: &Request<'_>,
+        caller: &Caller,
+        params: CallToolRequestParams,
         session: &Session,
     ) -> Result<CallToolResult, Undone> {
-        let params: CallToolRequestParams = request.params()?;
         let tool = self.tools.find(&params.name);
-        let tool = tool.filter(|tool| request.caller.may(tool.right(), session.role));
+        let tool = tool.filter(|tool| caller.may(tool.right(), session.role));
         let tool = tool.ok_or_else(|| {
             RpcError::invalid_params(format!("there is no tool `{}`", params.name))
         })?;
         call_log::note(|fields| fields.tool = Some(tool.name().to_owned()));
         let call = ToolCall {
-            caller: request.caller,
+            caller,
             role: session.role,
             client: &session.client_name,
             ambient: &self.ambient,
@@ -178,27 +187,35 @@ impl Service {
         Ok(render::tool_output(output))
     }
 
-    /// Whether the request is the call of a tool that writes.
-    fn writes(&self, request: &Request<'_>) -> bool {
-        request.method == "tools/call"
-            && request
-                .params::<CallToolRequestParams>()
-                .ok()
-                .and_then(|params| self.tools.find(&params.name))
-                .is_some_and(|tool| tool.right() == Right::Write)
+    /// Whether it is the call of a tool that writes.
+    fn writes(&self, asked: &Asked<'_>) -> bool {
+        let Asked::CallTool(Ok(params)) = asked else { return false };
+        self.tools.find(&params.name).is_some_and(|tool| tool.right() == Right::Write)
     }
 }
 
-impl Request<'_> {
-    fn params<T: DeserializeOwned>(&self) -> Result<T, RpcError> {
-        let text = self.params.map_or("{}", RawValue::get);
-        serde_json::from_str(text)
-            .map_err(|error| RpcError::invalid_params(format!("`{}`: {error}", self.method)))
-    }
+/// The caller's session `id`, with the caller's role now: the first statement of each call.
+async fn find_session(tx: &Tx, caller: &Caller, id: &str) -> Result<Session, RpcError> {
+    let session = sessions::find(tx, caller.tenant(), id).await?;
+    let session = session.ok_or_else(RpcError::session_unknown)?;
+    call_log::note(|fields| fields.client = Some(session.client_name.clone()));
+    Ok(session)
+}
 
-    fn optional_params<T: DeserializeOwned>(&self) -> Result<Option<T>, RpcError> {
-        self.params.map(|_| self.params()).transpose()
+impl<'a> Asked<'a> {
+    fn of(method: &'a str, params: Option<&RawValue>) -> Self {
+        match method {
+            "ping" => Self::Ping,
+            "tools/list" => Self::ListTools(params.map(|p| read(method, Some(p))).transpose()),
+            "tools/call" => Self::CallTool(read(method, params)),
+            unknown => Self::Unknown(unknown),
+        }
     }
+}
+
+fn read<T: DeserializeOwned>(method: &str, params: Option<&RawValue>) -> Result<T, RpcError> {
+    serde_json::from_str(params.map_or("{}", RawValue::get))
+        .map_err(|error| RpcError::invalid_params(format!("`{method}`: {error}")))
 }
 
 impl Answer {
@@ -219,6 +236,7 @@ impl From<RpcError> for Undone {
     }
 }
 
+/// So that a block of the store may fail with it.
 impl From<StoreError> for Undone {
     fn from(error: StoreError) -> Self {
         Self::Rpc(error.into())

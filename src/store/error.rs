@@ -1,5 +1,7 @@
 //! What can go wrong in the store, by what a caller can do about it.
 
+use std::fmt;
+
 use tokio_postgres::error::SqlState;
 
 /// A failure of Postgres. Its text is for logs; callers turn the kind into a public sentence.
@@ -7,40 +9,40 @@ use tokio_postgres::error::SqlState;
 pub enum StoreError {
     /// Postgres cannot be reached, or no connection came free in time. Try again.
     #[error("the database is unavailable: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(String),
     /// A statement or a wait for a lock took longer than allowed.
-    #[error("`{statement}` took too long: {source}")]
+    #[error("`{statement}` took too long: {refusal}")]
     Timeout {
         /// The statement's name.
         statement: &'static str,
         /// What Postgres said.
-        source: tokio_postgres::Error,
+        refusal: Refusal,
     },
     /// Another transaction was in the way (deadlock, serialisation). Try again.
-    #[error("`{statement}` collided with another transaction: {source}")]
+    #[error("`{statement}` collided with another transaction: {refusal}")]
     Collision {
         /// The statement's name.
         statement: &'static str,
         /// What Postgres said.
-        source: tokio_postgres::Error,
+        refusal: Refusal,
     },
     /// A constraint refused the change.
-    #[error("`{statement}` violates `{constraint}`: {source}")]
+    #[error("`{statement}` violates `{constraint}`: {refusal}")]
     Constraint {
         /// The statement's name.
         statement: &'static str,
         /// The constraint's name.
         constraint: String,
         /// What Postgres said.
-        source: tokio_postgres::Error,
+        refusal: Refusal,
     },
     /// A policy or a grant refused it: the caller's role does not allow it.
-    #[error("`{statement}` is not allowed: {source}")]
+    #[error("`{statement}` is not allowed: {refusal}")]
     Forbidden {
         /// The statement's name.
         statement: &'static str,
         /// What Postgres said.
-        source: tokio_postgres::Error,
+        refusal: Refusal,
     },
     /// A block said `Ok` although one of its statements had failed; nothing was stored.
     #[error("the transaction had failed before its commit")]
@@ -58,47 +60,86 @@ pub enum StoreError {
         problem: String,
     },
     /// Anything else: a fault of ours.
-    #[error("`{statement}` failed: {source}")]
+    #[error("`{statement}` failed: {refusal}")]
     Broken {
         /// The statement's name.
         statement: &'static str,
         /// What Postgres said.
-        source: tokio_postgres::Error,
+        refusal: Refusal,
     },
+}
+
+/// What Postgres said, without the details: those quote the values of rows.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// SQLSTATE; `None` for what went wrong on our side of the connection.
+    pub code: Option<SqlState>,
+    /// The primary message.
+    pub message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let code = self.code.as_ref().map_or("client", SqlState::code);
+        write!(f, "{code}: {}", self.message)
+    }
+}
+
+impl Refusal {
+    /// The part of `error` that may be logged.
+    #[must_use]
+    pub fn of(error: &tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(db) => Self { code: Some(db.code().clone()), message: db.message().to_owned() },
+            None => Self { code: None, message: error.to_string() },
+        }
+    }
 }
 
 impl StoreError {
     /// Sorts an error of Postgres by what a caller can do about it.
     #[must_use]
-    pub fn of(statement: &'static str, source: tokio_postgres::Error) -> Self {
-        let Some(db) = source.as_db_error() else {
+    pub fn of(statement: &'static str, error: &tokio_postgres::Error) -> Self {
+        let refusal = Refusal::of(error);
+        let Some(code) = &refusal.code else {
             // Not an answer of Postgres: the connection is gone, or was never there. Errors of
             // encoding and decoding are faults of ours.
-            let ours = source.is_closed() || std::error::Error::source(&source).is_some_and(is_io);
-            return if ours {
-                Self::Unavailable(Box::new(source))
+            let gone = error.is_closed() || std::error::Error::source(error).is_some_and(is_io);
+            return if gone {
+                Self::Unavailable(refusal.to_string())
             } else {
-                Self::Broken { statement, source }
+                Self::Broken { statement, refusal }
             };
         };
-        match *db.code() {
+        match *code {
             SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => {
-                Self::Timeout { statement, source }
+                Self::Timeout { statement, refusal }
             }
             SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE => {
-                Self::Collision { statement, source }
+                Self::Collision { statement, refusal }
             }
-            SqlState::INSUFFICIENT_PRIVILEGE => Self::Forbidden { statement, source },
+            SqlState::INSUFFICIENT_PRIVILEGE => Self::Forbidden { statement, refusal },
             SqlState::ADMIN_SHUTDOWN
             | SqlState::CRASH_SHUTDOWN
             | SqlState::CANNOT_CONNECT_NOW
             | SqlState::TOO_MANY_CONNECTIONS
             | SqlState::READ_ONLY_SQL_TRANSACTION
-            | SqlState::DISK_FULL => Self::Unavailable(Box::new(source)),
-            _ => match db.constraint().map(str::to_owned) {
-                Some(constraint) => Self::Constraint { statement, constraint, source },
-                None => Self::Broken { statement, source },
+            | SqlState::DISK_FULL => Self::Unavailable(refusal.to_string()),
+            _ => match error.as_db_error().and_then(|db| db.constraint()).map(str::to_owned) {
+                Some(constraint) => Self::Constraint { statement, constraint, refusal },
+                None => Self::Broken { statement, refusal },
             },
+        }
+    }
+
+    /// Why no connection can be had.
+    #[must_use]
+    pub fn no_connection(error: &deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => {
+                Self::Unavailable(Refusal::of(error).to_string())
+            }
+            other => Self::Unavailable(other.to_string()),
         }
     }
 

@@ -76,6 +76,16 @@ pub enum MigrateError {
         "the database has the migration {0}, which this build does not know: serve with a newer build"
     )]
     Unknown(String),
+    /// The table of migrations is there, but the server does not see into it.
+    #[error(
+        "the applied migrations cannot be seen: the policy server_reads on public.schema_migrations or the grant of select on it to app_server is missing; restore it from `migrations/001_schema.sql`, as the owner; then start again"
+    )]
+    Unseen,
+    /// The login may not act as the server.
+    #[error(
+        "the database login may not act as app_server; run: GRANT app_server TO the login of DATABASE_URL"
+    )]
+    NotServer,
     /// Another runner did not finish.
     #[error("another migration has been running for {} s: wait for it, or end its session", LOCK_WAIT.as_secs())]
     Busy,
@@ -122,7 +132,7 @@ pub async fn make_server_login(config: &DatabaseConfig) -> Result<(), MigrateErr
                exception when duplicate_object then null; end $$; \
                grant app_user, app_platform, app_server to mbmcp_server";
     let made = connect(config).await?.batch_execute(sql).await;
-    Ok(made.map_err(|error| StoreError::of("migrate.server_login", error))?)
+    Ok(made.map_err(|error| StoreError::of("migrate.server_login", &error))?)
 }
 
 /// What has been applied, for `mbmcp migrate --status`.
@@ -140,7 +150,13 @@ pub async fn status(config: &DatabaseConfig) -> Result<Vec<Applied>, MigrateErro
 pub async fn check(store: &Store) -> Result<(), MigrateError> {
     let rows = store.serve(async |tx| tx.rows(&APPLIED, &[]).await).await;
     let applied = match rows {
-        Err(StoreError::Broken { source, .. }) if is_fresh(&source) => Vec::new(),
+        Err(error) if is_fresh(&error) => Vec::new(),
+        Err(StoreError::Forbidden { statement, .. }) if statement == APPLIED.name => {
+            return Err(MigrateError::Unseen);
+        }
+        Err(StoreError::Forbidden { .. }) => return Err(MigrateError::NotServer),
+        // The first file makes the table and a row in it, so it is never seen empty.
+        Ok(rows) if rows.is_empty() => return Err(MigrateError::Unseen),
         rows => rows?.iter().map(applied_row).collect(),
     };
     let missing: Vec<_> = pending(&applied)?.map(|migration| migration.version).collect();
@@ -148,9 +164,10 @@ pub async fn check(store: &Store) -> Result<(), MigrateError> {
 }
 
 /// Whether the error says that there is no table of migrations yet, or not even our roles.
-fn is_fresh(error: &tokio_postgres::Error) -> bool {
+fn is_fresh(error: &StoreError) -> bool {
+    let StoreError::Broken { refusal, .. } = error else { return false };
     let fresh = [SqlState::UNDEFINED_TABLE, SqlState::INVALID_PARAMETER_VALUE];
-    error.code().is_some_and(|code| fresh.contains(code))
+    refusal.code.as_ref().is_some_and(|code| fresh.contains(code))
 }
 
 fn applied_row(row: &Row) -> Applied {
@@ -191,7 +208,7 @@ async fn wait_for_lock(client: &Client) -> Result<(), MigrateError> {
     let ask = async {
         loop {
             let row = client.query_one("select pg_try_advisory_lock($1)", &[&LOCK]).await;
-            if row.map_err(|error| StoreError::of("migrate.lock", error))?.get(0) {
+            if row.map_err(|error| StoreError::of("migrate.lock", &error))?.get(0) {
                 return Ok(());
             }
             tokio::time::sleep(LOCK_POLL).await;
@@ -201,10 +218,11 @@ async fn wait_for_lock(client: &Client) -> Result<(), MigrateError> {
 }
 
 async fn applied(client: &Client) -> Result<Vec<Applied>, MigrateError> {
-    match client.query_typed(APPLIED.sql, &[]).await {
+    let rows = client.query_typed(APPLIED.sql, &[]).await;
+    match rows.map_err(|error| StoreError::of(APPLIED.name, &error)) {
         Ok(rows) => Ok(rows.iter().map(applied_row).collect()),
         Err(error) if is_fresh(&error) => Ok(Vec::new()),
-        Err(error) => Err(StoreError::of(APPLIED.name, error).into()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -214,7 +232,7 @@ async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateErro
         client
             .batch_execute("ROLLBACK")
             .await
-            .map_err(|error| StoreError::of("migrate.rollback", error))?;
+            .map_err(|error| StoreError::of("migrate.rollback", &error))?;
         let version = migration.version;
         return Err(MigrateError::Failed { version, reason: reason(&error) });
     }
@@ -227,7 +245,7 @@ async fn fill_checksum(client: &Client, migration: &Migration) -> Result<(), Mig
     client
         .execute(sql, &[&checksum_of(migration), &migration.version])
         .await
-        .map_err(|error| StoreError::of("migrate.checksum", error))?;
+        .map_err(|error| StoreError::of("migrate.checksum", &error))?;
     Ok(())
 }
 

@@ -139,7 +139,7 @@ impl Store {
 
     /// A connection outside any transaction and role: for the proof of the walls alone.
     pub(super) async fn connection(&self) -> Result<deadpool_postgres::Object, StoreError> {
-        self.0.pool.get().await.map_err(|error| StoreError::Unavailable(Box::new(error)))
+        self.0.pool.get().await.map_err(|error| StoreError::no_connection(&error))
     }
 }
 

@@ -122,7 +122,7 @@ impl Tx {
         let opening =
             join3(connection.batch_execute(self.begin), query_context(connection, &context), query);
         let (begun, context, rows) = opening.await;
-        begun.map_err(|error| StoreError::of("tx.begin", error))?;
+        begun.map_err(|error| StoreError::of("tx.begin", &error))?;
         context?;
         rows
     }
@@ -133,7 +133,7 @@ impl Tx {
             self.rollback().await;
             return Err(StoreError::Aborted);
         }
-        self.end("COMMIT").await.map_err(|error| StoreError::of("tx.commit", error))
+        self.end("COMMIT").await.map_err(|error| StoreError::of("tx.commit", &error))
     }
 
     pub(super) async fn rollback(mut self) {
@@ -163,7 +163,7 @@ async fn query(
     let typed: Vec<(&(dyn ToSql + Sync), Type)> =
         params.iter().copied().zip(statement.types.iter().cloned()).collect();
     let rows = connection.query_typed(statement.sql, &typed).await;
-    rows.map_err(|error| StoreError::of(statement.name, error))
+    rows.map_err(|error| StoreError::of(statement.name, &error))
 }
 
 async fn query_context(connection: &Object, context: Params<'_>) -> Result<(), StoreError> {

@@ -17,6 +17,7 @@ pub fn mbmcp() -> Command {
 /// `mbmcp serve` on a port of its own.
 pub struct Process {
     child: Child,
+    log: tempfile::NamedTempFile,
     port: u16,
     variables: Vec<(String, String)>,
 }
@@ -33,7 +34,8 @@ impl Process {
             ("LOG_LEVEL".to_owned(), "warn".to_owned()),
         ];
         all.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        let mut process = Self { child: spawn(&all), port, variables: all };
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let mut process = Self { child: spawn(&all, &log), log, port, variables: all };
         process.wait_until_ready().await;
         process
     }
@@ -41,7 +43,7 @@ impl Process {
     /// Kills it as `kill -9` does and starts it again at the same address.
     pub async fn kill_and_restart(&mut self) {
         self.child.kill().await.unwrap();
-        self.child = spawn(&self.variables);
+        self.child = spawn(&self.variables, &self.log);
         self.wait_until_ready().await;
     }
 
@@ -55,6 +57,11 @@ impl Process {
         Client::new(&self.url(), &key.key)
     }
 
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id().expect("it runs")
@@ -63,7 +70,8 @@ impl Process {
     async fn wait_until_ready(&mut self) {
         let url = format!("{}/ready", self.url());
         eventually("the server's readiness", async || {
-            assert!(self.child.try_wait().unwrap().is_none(), "the server ended");
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended: {}", self.log());
             let answer = reqwest::get(&url).await.ok()?;
             answer.status().is_success().then_some(())
         })
@@ -71,9 +79,10 @@ impl Process {
     }
 }
 
-fn spawn(variables: &[(String, String)]) -> Child {
+fn spawn(variables: &[(String, String)], log: &tempfile::NamedTempFile) -> Child {
     let mut command = mbmcp();
     command.arg("serve").envs(variables.iter().cloned()).stdin(Stdio::null());
+    command.stderr(std::fs::File::options().append(true).open(log.path()).unwrap());
     command.spawn().expect("the binary starts")
 }
 

@@ -1,5 +1,8 @@
 //! The edge: health, outages, replicas, Redis.
 
+mod log;
+mod look_ups;
 mod outage;
 mod redis;
 mod replicas;
+mod time_outs;
