@@ -4,8 +4,12 @@
 //! database of its own, cloned from a migrated template.
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod cli;
+mod clients;
+mod docs;
 mod embedded;
 mod harness;
+mod http;
 mod mcp;
 mod store;
 mod tenancy;

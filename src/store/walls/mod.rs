@@ -78,7 +78,7 @@ async fn lines(
     name: &'static str,
     sql: &'static str,
 ) -> Result<Vec<String>, StoreError> {
-    let failed = |error| StoreError::of(name, error);
+    let failed = |error: tokio_postgres::Error| StoreError::of(name, &error);
     let mut connection = store.connection().await?;
     let transaction = connection.transaction().await.map_err(failed)?;
     let rows = transaction.query_typed(sql, &[]).await.map_err(failed)?;

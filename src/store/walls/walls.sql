@@ -44,7 +44,7 @@ relation AS (
 ),
 -- All of app's functions, and those of public that run as somebody else.
 routine AS (
-  SELECT p.oid, p.proowner, p.prosecdef, p.proconfig, p.proacl
+  SELECT p.oid, p.proowner, p.prosecdef, p.proconfig, p.proacl, p.prosrc
     FROM pg_catalog.pg_proc p
     JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
    WHERE (n.nspname = 'app' OR n.nspname = 'public' AND p.prosecdef)
@@ -101,8 +101,9 @@ wall (line) AS (
    GROUP BY r.name, a.privilege_type, who.name, a.is_grantable
 
   UNION ALL
-  -- Functions: as whom they run, with which settings, and who may call them.
-  SELECT format('function %s: security %s, owner %s, %s, execute %s',
+  -- Functions: as whom they run, with which settings, who may call them, and (as a hash) what
+  -- they do.
+  SELECT format('function %s: security %s, owner %s, %s, execute %s, body %s',
            f.oid::regprocedure,
            CASE WHEN f.prosecdef THEN 'definer' ELSE 'invoker' END, who.name,
            coalesce((SELECT string_agg(c, '; ' ORDER BY c COLLATE "C") FROM unnest(f.proconfig) c),
@@ -111,12 +112,14 @@ wall (line) AS (
                        FROM aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a
                        JOIN who w ON w.oid = a.grantee
                       WHERE a.grantee <> f.proowner),
-                    'nobody else'))
+                    'nobody else'),
+           left(md5(regexp_replace(coalesce(pg_get_function_sqlbody(f.oid), f.prosrc),
+                                   '\s+', ' ', 'g')), 12))
     FROM naming, routine f
     JOIN who ON who.oid = f.proowner
 
   UNION ALL
-  -- Unique indexes: whether their check stays within one project.
+  -- Unique indexes and exclusion constraints: whether their check stays within one project.
   SELECT format('unique index %s on %s (%s): %s',
            i.relname, r.name, keys.columns,
            CASE WHEN keys.first = 'project_id' THEN 'leads with project_id'
@@ -129,7 +132,7 @@ wall (line) AS (
                   min(pg_get_indexdef(x.indexrelid, k, true)) FILTER (WHERE k = 1)    AS first
              FROM generate_series(1, x.indnkeyatts) k
          ) keys
-   WHERE x.indisunique
+   WHERE x.indisunique OR x.indisexclusion
 
   UNION ALL
   -- Foreign keys: whether they can reach into another project.
@@ -181,6 +184,19 @@ wall (line) AS (
           -- That PUBLIC may look into public and extensions differs by provider, and is harmless.
           OR a.grantee = 0 AND (a.privilege_type = 'CREATE' OR n.nspname = 'app'))
    GROUP BY n.nspname, who.name
+
+  UNION ALL
+  -- Rights of our roles on anything outside of our schemas, and on what is yet to be made.
+  SELECT format('grant on %s to %s', pg_describe_object(d.classid, d.objid, d.objsubid), o.rolname)
+    FROM naming, pg_catalog.pg_shdepend d
+    JOIN ours o ON o.oid = d.refobjid
+   CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+   WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass
+     AND d.deptype = 'a'
+     AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+     AND CASE i.type WHEN 'schema' THEN i.name NOT IN ('public', 'app', 'extensions')
+           WHEN 'default acl' THEN true
+           ELSE i.schema IS DISTINCT FROM 'public' AND i.schema IS DISTINCT FROM 'app' END
 
   UNION ALL
   -- What must not be: requests with something of their own in the database …
