@@ -2,14 +2,16 @@
 
 use std::str::FromStr;
 
+use tracing::level_filters::LevelFilter;
+
 use super::Variables;
 
 /// What is logged, and how.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
-    /// `LOG_LEVEL` (info): error, warn, info, debug, trace, or a directive of `tracing`.
-    /// `debug` and below are for looking at one problem: they cost time and disk.
-    pub level: String,
+    /// `LOG_LEVEL` (info): off, error, warn, info, debug, trace. `debug` and below are for looking
+    /// at one problem: they cost time and disk. Above `info` the line of each call is lost.
+    pub level: LevelFilter,
     /// `LOG_FORMAT` (json).
     pub format: LogFormat,
 }
@@ -37,7 +39,7 @@ impl FromStr for LogFormat {
 
 impl LogConfig {
     pub(super) fn read(variables: &mut Variables) -> Self {
-        let level = variables.text("LOG_LEVEL").unwrap_or_else(|| "info".to_owned());
+        let level = variables.parsed("LOG_LEVEL", LevelFilter::INFO);
         Self { level, format: variables.parsed("LOG_FORMAT", LogFormat::Json) }
     }
 }

@@ -1,13 +1,14 @@
 //! Who calls: the key of a request becomes a caller, before its body is read.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Next, Peer, Problem, go_on};
+use super::Problem;
 use crate::access::authenticate::seconds;
 use crate::access::{AuthError, Authenticator, Caller};
 use crate::telemetry::call_log;
@@ -20,7 +21,7 @@ const CHALLENGE_INVALID: &str = r#"Bearer realm="mbmcp", error="invalid_token""#
 /// Lets a request through with its [`Caller`] in the extensions, or answers 401, 429 or 503.
 pub(super) async fn layer(
     State(authenticator): State<Arc<Authenticator>>,
-    ConnectInfo(peer): Peer,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -32,7 +33,7 @@ pub(super) async fn layer(
                 fields.test_key = caller.key().test;
             });
             request.extensions_mut().insert(caller);
-            go_on(next, request).await
+            next.run(request).await
         }
         Err(error) => refusal(&error).into_response(),
     }

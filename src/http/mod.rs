@@ -6,13 +6,10 @@ mod middleware;
 mod problem;
 mod server;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Response;
 use axum::{Router, routing};
 
 use crate::access::Authenticator;
@@ -58,14 +55,4 @@ pub fn router(edge: Edge) -> Router {
         .layer(from_fn(middleware::access_log::layer))
         // The outermost: everything else names the request by its id.
         .layer(from_fn(middleware::request_id::layer))
-}
-
-/// The address of the peer, as axum passes it on.
-type Peer = axum::extract::ConnectInfo<SocketAddr>;
-/// What a layer calls to go on.
-type Next = axum::middleware::Next;
-
-/// Goes on to the next layer.
-async fn go_on(next: Next, request: Request) -> Response {
-    next.run(request).await
 }

@@ -35,7 +35,8 @@ impl Problem {
     }
 
     pub(super) fn timeout() -> Self {
-        let detail = "the request took too long: send it again, or ask for less";
+        let detail =
+            "the request took too long and may still take effect: look before you send it again";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }

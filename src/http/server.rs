@@ -59,17 +59,22 @@ pub async fn serve(
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service)
         .with_graceful_shutdown(lifecycle.stopping.clone().cancelled_owned());
+    let finish = async {
+        server.await?;
+        lifecycle.tasks.close();
+        lifecycle.tasks.wait().await;
+        Ok(())
+    };
     let deadline = async {
         lifecycle.stopping.cancelled().await;
         tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        result = server => result?,
-        () = deadline => tracing::warn!("requests in flight were cut off at the end of the grace"),
+        finished = finish => finished,
+        () = deadline => {
+            let calls = lifecycle.tasks.len();
+            tracing::warn!(calls, "what was in flight at the end of the grace was cut off");
+            Ok(())
+        }
     }
-    lifecycle.tasks.close();
-    if tokio::time::timeout(grace, lifecycle.tasks.wait()).await.is_err() {
-        tracing::warn!(calls = lifecycle.tasks.len(), "calls were cut off at the end of the grace");
-    }
-    Ok(())
 }

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::tools::{Registry, ToolCall, ToolError};
 use super::wire::{
-    CallToolRequestParams, CallToolResult, ListToolsResult, Message, PaginatedRequestParams,
-    RequestId, RpcError, render,
+    CallToolRequestParams, CallToolResult, InitializeRequestParams, ListToolsResult, Message,
+    PaginatedRequestParams, RequestId, RpcError, render,
 };
 use crate::access::Caller;
 use crate::model::{Ambient, Right, Sealer};
@@ -32,7 +32,7 @@ pub struct Service {
 
 /// An HTTP answer to a POST.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// The HTTP status.
     pub status: u16,
     /// The JSON; empty with 202.
@@ -42,22 +42,16 @@ pub struct Answer {
 }
 
 /// Why the block of a call was rolled back.
-enum Undone {
+enum CallError {
     /// The protocol's error.
     Rpc(RpcError),
     /// A tool says how to mend the call.
     Tool(String),
 }
 
-/// A request within a session.
-struct Request<'a> {
-    caller: &'a Caller,
-    id: &'a RequestId,
-    asked: Asked<'a>,
-}
-
 /// What is asked for, with parameters that are reported as bad only once the session is found.
-enum Asked<'a> {
+enum Method<'a> {
+    Initialize(Result<InitializeRequestParams, RpcError>),
     Ping,
     ListTools(Result<Option<PaginatedRequestParams>, RpcError>),
     CallTool(Result<CallToolRequestParams, RpcError>),
@@ -66,41 +60,37 @@ enum Asked<'a> {
 
 impl Service {
     /// Answers one message that was sent by POST.
-    pub async fn post(&self, caller: &Caller, session: Option<&str>, body: &[u8]) -> Answer {
+    pub async fn post(&self, caller: &Caller, session: Option<&str>, body: &[u8]) -> HttpAnswer {
         let message = match Message::parse(body) {
             Ok(message) => message,
-            Err(error) => return Answer::error(None, &error),
+            Err(error) => return HttpAnswer::error(None, &error),
         };
         let (id, answer) = match &message {
             Message::Request { id, method, params } => {
-                call_log::note(|fields| fields.method = Some(method.clone()));
-                let params = params.as_deref();
-                let answer = if method == "initialize" {
-                    self.initialize(caller, id, params).await
-                } else {
-                    let request = Request { caller, id, asked: Asked::of(method, params) };
-                    self.request(request, session).await
-                };
-                (Some(id), answer)
+                let method = Method::of(method, params.as_deref());
+                call_log::note(|fields| fields.method = Some(method.name()));
+                (Some(id), self.request(caller, id, method, session).await)
             }
-            Message::Notification { .. } | Message::Response => {
-                (None, self.accept(caller, session).await)
-            }
+            Message::Notification | Message::Response => (None, self.accept(caller, session).await),
         };
-        answer.unwrap_or_else(|error| Answer::error(id, &error))
+        answer.unwrap_or_else(|error| HttpAnswer::error(id, &error))
     }
 
     async fn request(
         &self,
-        request: Request<'_>,
+        caller: &Caller,
+        id: &RequestId,
+        method: Method<'_>,
         session: Option<&str>,
-    ) -> Result<Answer, RpcError> {
+    ) -> Result<HttpAnswer, RpcError> {
+        if let Method::Initialize(params) = method {
+            return self.initialize(caller, id, params?).await;
+        }
         let session_id = session.ok_or_else(RpcError::session_missing)?;
-        let Request { caller, id, asked } = request;
-        let writes = self.writes(&asked);
+        let writes = self.writes(&method);
         let block = async |tx: &Tx| {
             let session = find_session(tx, caller, session_id).await?;
-            let body = self.answer(tx, Request { caller, id, asked }, &session).await?;
+            let body = self.answer(tx, (caller, &session), id, method).await?;
             Ok((body, session))
         };
         let done = if writes {
@@ -111,42 +101,44 @@ impl Service {
         match done {
             Ok((body, session)) => {
                 if session.unseen {
-                    self.touch_session(caller, session_id).await?;
+                    self.touch_session(caller, session_id).await;
                 }
-                Ok(Answer::json(body))
+                Ok(HttpAnswer::json(body))
             }
-            Err(Undone::Rpc(error)) => Err(error),
-            Err(Undone::Tool(sentence)) => {
-                Ok(Answer::json(render::result(id, &render::tool_failure(sentence))?))
+            Err(CallError::Rpc(error)) => Err(error),
+            Err(CallError::Tool(sentence)) => {
+                Ok(HttpAnswer::json(render::result(id, &render::tool_failure(sentence))?))
             }
         }
     }
 
     /// Notifications and responses change nothing yet; their session must exist.
-    async fn accept(&self, caller: &Caller, session: Option<&str>) -> Result<Answer, RpcError> {
+    async fn accept(&self, caller: &Caller, session: Option<&str>) -> Result<HttpAnswer, RpcError> {
         let id = session.ok_or_else(RpcError::session_missing)?;
         self.store.read(caller.tenant(), async |tx| find_session(tx, caller, id).await).await?;
-        Ok(Answer { status: 202, body: Vec::new(), session: None })
+        Ok(HttpAnswer { status: 202, body: Vec::new(), session: None })
     }
 
     /// Runs a request inside `tx`, up to the bytes that will be sent after the commit.
     async fn answer(
         &self,
         tx: &Tx,
-        request: Request<'_>,
-        session: &Session,
-    ) -> Result<Vec<u8>, Undone> {
-        let Request { caller, id, asked } = request;
-        Ok(match asked {
-            Asked::Ping => render::result(id, &render::Empty {})?,
-            Asked::ListTools(params) => {
-                render::result(id, &self.list_tools(caller, params?, session)?)?
+        (caller, session): (&Caller, &Session),
+        id: &RequestId,
+        method: Method<'_>,
+    ) -> Result<Vec<u8>, CallError> {
+        let body = match method {
+            Method::Ping => render::result(id, &render::Empty {}),
+            Method::ListTools(params) => {
+                render::result(id, &self.list_tools(caller, params?, session)?)
             }
-            Asked::CallTool(params) => {
-                render::result(id, &self.call_tool(tx, caller, params?, session).await?)?
+            Method::CallTool(params) => {
+                render::result(id, &self.call_tool(tx, caller, params?, session).await?)
             }
-            Asked::Unknown(method) => return Err(RpcError::method_not_found(method).into()),
-        })
+            Method::Initialize(_) => Err(RpcError::internal()),
+            Method::Unknown(name) => Err(RpcError::method_not_found(name)),
+        };
+        Ok(body?)
     }
 
     fn list_tools(
@@ -169,7 +161,7 @@ impl Service {
         caller: &Caller,
         params: CallToolRequestParams,
         session: &Session,
-    ) -> Result<CallToolResult, Undone> {
+    ) -> Result<CallToolResult, CallError> {
         let tool = self.tools.find(&params.name);
         let tool = tool.filter(|tool| caller.may(tool.right(), session.role));
         let tool = tool.ok_or_else(|| {
@@ -188,8 +180,8 @@ impl Service {
     }
 
     /// Whether it is the call of a tool that writes.
-    fn writes(&self, asked: &Asked<'_>) -> bool {
-        let Asked::CallTool(Ok(params)) = asked else { return false };
+    fn writes(&self, method: &Method<'_>) -> bool {
+        let Method::CallTool(Ok(params)) = method else { return false };
         self.tools.find(&params.name).is_some_and(|tool| tool.right() == Right::Write)
     }
 }
@@ -202,13 +194,25 @@ async fn find_session(tx: &Tx, caller: &Caller, id: &str) -> Result<Session, Rpc
     Ok(session)
 }
 
-impl<'a> Asked<'a> {
-    fn of(method: &'a str, params: Option<&RawValue>) -> Self {
-        match method {
+impl<'a> Method<'a> {
+    fn of(name: &'a str, params: Option<&RawValue>) -> Self {
+        match name {
+            "initialize" => Self::Initialize(read(name, params)),
             "ping" => Self::Ping,
-            "tools/list" => Self::ListTools(params.map(|p| read(method, Some(p))).transpose()),
-            "tools/call" => Self::CallTool(read(method, params)),
+            "tools/list" => Self::ListTools(params.map(|p| read(name, Some(p))).transpose()),
+            "tools/call" => Self::CallTool(read(name, params)),
             unknown => Self::Unknown(unknown),
+        }
+    }
+
+    /// For logs: what is unknown may be anything, of any length.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Initialize(_) => "initialize",
+            Self::Ping => "ping",
+            Self::ListTools(_) => "tools/list",
+            Self::CallTool(_) => "tools/call",
+            Self::Unknown(_) => "unknown",
         }
     }
 }
@@ -218,7 +222,7 @@ fn read<T: DeserializeOwned>(method: &str, params: Option<&RawValue>) -> Result<
         .map_err(|error| RpcError::invalid_params(format!("`{method}`: {error}")))
 }
 
-impl Answer {
+impl HttpAnswer {
     fn json(body: Vec<u8>) -> Self {
         Self { status: 200, body, session: None }
     }
@@ -230,20 +234,44 @@ impl Answer {
     }
 }
 
-impl From<RpcError> for Undone {
+impl From<RpcError> for CallError {
     fn from(error: RpcError) -> Self {
         Self::Rpc(error)
     }
 }
 
 /// So that a block of the store may fail with it.
-impl From<StoreError> for Undone {
+impl From<StoreError> for CallError {
     fn from(error: StoreError) -> Self {
         Self::Rpc(error.into())
     }
 }
 
-impl From<ToolError> for Undone {
+impl From<StoreError> for RpcError {
+    /// Logs the error once and gives its public face.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the database is unavailable");
+                Self::unavailable()
+            }
+            StoreError::Timeout { .. } => {
+                tracing::warn!(%error, "a statement took too long");
+                Self::timeout()
+            }
+            StoreError::Collision { .. } => {
+                tracing::warn!(%error, "transactions collided");
+                Self::collision()
+            }
+            error => {
+                tracing::error!(%error, "the store failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<ToolError> for CallError {
     fn from(error: ToolError) -> Self {
         match error {
             ToolError::Mendable(sentence) => Self::Tool(sentence),

@@ -1,12 +1,11 @@
 //! `initialize`: what the client says of itself, what we offer.
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::dispatch::{Answer, Service};
+use super::dispatch::{HttpAnswer, Service};
 use super::wire::{
     Implementation, InitializeRequestParams, InitializeResult, ProtocolVersion, RequestId,
-    RpcError, ServerCapabilities, render, version,
+    RpcError, ServerCapabilities, has_nul, render, version,
 };
 use crate::access::Caller;
 use crate::store::pg::sessions::NewSession;
@@ -24,8 +23,8 @@ impl Service {
         &self,
         caller: &Caller,
         id: &RequestId,
-        params: Option<&RawValue>,
-    ) -> Result<Answer, RpcError> {
+        params: InitializeRequestParams,
+    ) -> Result<HttpAnswer, RpcError> {
         let new = introduction(caller, params)?;
         call_log::note(|fields| fields.client = Some(new.client_name.clone()));
         let result = InitializeResult::new(ServerCapabilities::builder().enable_tools().build())
@@ -36,17 +35,15 @@ impl Service {
             )
             .with_instructions(INSTRUCTIONS);
         let body = render::result(id, &result)?;
-        let session = self.open_session(caller, new).await?;
-        Ok(Answer { status: 200, body, session: Some(session) })
+        let session = self.open_session(caller, &new).await?;
+        Ok(HttpAnswer { status: 200, body, session: Some(session) })
     }
 }
 
 /// What the client says of itself, checked.
-fn introduction(caller: &Caller, params: Option<&RawValue>) -> Result<NewSession, RpcError> {
-    let text = params.map_or("{}", RawValue::get);
-    let wrong = |error| RpcError::invalid_params(format!("`initialize`: {error}"));
-    let params: InitializeRequestParams = serde_json::from_str(text).map_err(wrong)?;
-    let capabilities = serde_json::to_value(&params.capabilities).map_err(wrong)?;
+fn introduction(caller: &Caller, params: InitializeRequestParams) -> Result<NewSession, RpcError> {
+    let capabilities = serde_json::to_value(&params.capabilities)
+        .map_err(|error| RpcError::invalid_params(format!("`capabilities`: {error}")))?;
     let Implementation { name, version, .. } = params.client_info;
     let refused = |what: &str| Err(RpcError::invalid_params(what));
     if name.len() > MAX_NAME_BYTES || version.len() > MAX_NAME_BYTES {
@@ -59,7 +56,6 @@ fn introduction(caller: &Caller, params: Option<&RawValue>) -> Result<NewSession
         return refused("`clientInfo` and `capabilities` may not have NUL characters");
     }
     Ok(NewSession {
-        id: String::new(),
         key: caller.key().id,
         protocol_version: version::negotiate(params.protocol_version.as_str()).to_owned(),
         client_name: name,
@@ -73,17 +69,4 @@ fn protocol(version: &str) -> Result<ProtocolVersion, RpcError> {
         tracing::error!(%error, "a version of ours is none");
         RpcError::internal()
     })
-}
-
-/// Whether any text in `value` has a NUL, which Postgres stores in no type.
-#[must_use]
-pub fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(has_nul),
-        Value::Object(fields) => {
-            fields.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

@@ -4,7 +4,7 @@
 use super::dispatch::Service;
 use super::wire::RpcError;
 use crate::access::Caller;
-use crate::model::entropy::EntropyError;
+use crate::store::StoreError;
 use crate::store::pg::sessions::{self, NewSession};
 
 /// Characters of a session id: 62^43 is more than 2^256.
@@ -15,16 +15,17 @@ impl Service {
     pub(super) async fn open_session(
         &self,
         caller: &Caller,
-        mut new: NewSession,
+        new: &NewSession,
     ) -> Result<String, RpcError> {
-        new.id = self.ambient.entropy.base62(ID_CHARS).map_err(|error| no_entropy(&error))?;
-        let tenant = caller.tenant();
-        self.store
-            .write(tenant, async |tx| {
-                sessions::insert(tx, tenant, &new, self.session_ttl).await.map_err(RpcError::from)
-            })
-            .await?;
-        Ok(new.id)
+        let (tenant, ttl) = (caller.tenant(), self.session_ttl);
+        let id = self.ambient.entropy.base62(ID_CHARS).map_err(|error| {
+            tracing::error!(%error, "no session id can be made");
+            RpcError::internal()
+        })?;
+        let inserted =
+            self.store.write(tenant, async |tx| sessions::insert(tx, tenant, &id, new, ttl).await);
+        inserted.await.map_err(|error: StoreError| RpcError::from(error))?;
+        Ok(id)
     }
 
     /// Ends the session `id` of `caller`.
@@ -33,28 +34,22 @@ impl Service {
     /// 404 when it is not the caller's or has ended.
     pub async fn end_session(&self, caller: &Caller, id: &str) -> Result<(), RpcError> {
         let tenant = caller.tenant();
-        let ended = self
-            .store
-            .write(tenant, async |tx| {
-                sessions::delete(tx, tenant, id).await.map_err(RpcError::from)
-            })
-            .await?;
-        if ended { Ok(()) } else { Err(RpcError::session_unknown()) }
+        let ended = self.store.write(tenant, async |tx| sessions::delete(tx, tenant, id).await);
+        match ended.await.map_err(|error: StoreError| RpcError::from(error))? {
+            true => Ok(()),
+            false => Err(RpcError::session_unknown()),
+        }
     }
 
-    /// Lets the session live on; called at most once a minute for each session.
-    pub(super) async fn touch_session(&self, caller: &Caller, id: &str) -> Result<(), RpcError> {
-        let tenant = caller.tenant();
-        self.store
-            .write(tenant, async |tx| {
-                sessions::touch(tx, tenant, id, self.session_ttl).await.map_err(RpcError::from)
-            })
-            .await
+    /// Lets the session live on; called at most once a minute for each session, after a call that
+    /// is done: a failure is logged and does not change its answer.
+    pub(super) async fn touch_session(&self, caller: &Caller, id: &str) {
+        let (tenant, ttl) = (caller.tenant(), self.session_ttl);
+        let touched =
+            self.store.write(tenant, async |tx| sessions::touch(tx, tenant, id, ttl).await);
+        if let Err(error) = touched.await {
+            let error: StoreError = error;
+            tracing::warn!(%error, "a session in use was not prolonged");
+        }
     }
-}
-
-/// Logs that nothing unguessable can be made.
-pub(super) fn no_entropy(error: &EntropyError) -> RpcError {
-    tracing::error!(%error, "no randomness");
-    RpcError::internal()
 }

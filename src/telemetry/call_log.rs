@@ -36,8 +36,8 @@ pub struct Fields {
     pub test_key: bool,
     /// The client's name as it introduced itself.
     pub client: Option<String>,
-    /// The JSON-RPC method.
-    pub method: Option<String>,
+    /// The JSON-RPC method, or `unknown`.
+    pub method: Option<&'static str>,
     /// The tool, where the method is `tools/call`.
     pub tool: Option<String>,
     /// Statements sent to Postgres.

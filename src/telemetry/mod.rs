@@ -6,4 +6,4 @@
 pub mod call_log;
 mod install;
 
-pub use install::{InstallError, install};
+pub use install::{InstalledTwice, install};

@@ -2,9 +2,9 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::http::{Next, go_on};
 use crate::model::Ambient;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -18,7 +18,7 @@ pub(in crate::http) async fn layer(mut request: Request, next: Next) -> Response
     if let Some(id) = &id {
         request.headers_mut().insert(REQUEST_ID, id.clone());
     }
-    let mut response = go_on(next, request).await;
+    let mut response = next.run(request).await;
     response.headers_mut().extend(id.map(|id| (REQUEST_ID, id)));
     response
 }

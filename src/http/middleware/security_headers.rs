@@ -2,9 +2,8 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
 use axum::response::Response;
-
-use crate::http::{Next, go_on};
 
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -16,7 +15,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 /// Adds them.
 pub(in crate::http) async fn layer(request: Request, next: Next) -> Response {
-    let mut response = go_on(next, request).await;
+    let mut response = next.run(request).await;
     let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
     response.headers_mut().extend(headers);
     response

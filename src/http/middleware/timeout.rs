@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::http::{Next, Problem, go_on};
+use crate::http::Problem;
 
 /// Answers 503 when the rest takes longer than `limit`.
 pub(in crate::http) async fn layer(
@@ -13,6 +14,6 @@ pub(in crate::http) async fn layer(
     request: Request,
     next: Next,
 ) -> Response {
-    let answer = tokio::time::timeout(limit, go_on(next, request)).await;
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
     answer.unwrap_or_else(|_| Problem::timeout().into_response())
 }

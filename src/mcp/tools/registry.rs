@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::schema::{self, Enforcer};
+use super::schema::{self, InputValidator};
 use super::{ToolError, documents, whoami};
 use crate::access::Caller;
 use crate::mcp::wire::{self, JsonObject, ToolAnnotations};
@@ -84,7 +84,7 @@ type Run = for<'a> fn(&'a ToolCall<'a>, &'a Tx, Value) -> Running<'a>;
 pub struct Registered {
     definition: wire::Tool,
     effect: Effect,
-    enforcer: Enforcer,
+    validator: InputValidator,
     run: Run,
 }
 
@@ -125,12 +125,13 @@ impl Registry {
 impl Registered {
     fn of<T: Tool>() -> Result<Self, String> {
         let input = schema::of::<T::Input>();
-        let enforcer = Enforcer::new(&input).map_err(|error| format!("{}: {error}", T::NAME))?;
+        let validator =
+            InputValidator::new(&input).map_err(|error| format!("{}: {error}", T::NAME))?;
         let definition = wire::Tool::new(T::NAME, T::DESCRIPTION, input)
             .with_title(T::TITLE)
             .with_raw_output_schema(schema::of::<T::Output>())
             .with_annotations(annotations(T::TITLE, T::EFFECT));
-        Ok(Self { definition, effect: T::EFFECT, enforcer, run: run::<T> })
+        Ok(Self { definition, effect: T::EFFECT, validator, run: run::<T> })
     }
 
     /// Its name.
@@ -156,7 +157,7 @@ impl Registered {
         arguments: JsonObject,
     ) -> Result<Value, ToolError> {
         let arguments = Value::Object(arguments);
-        self.enforcer.check(&arguments).map_err(ToolError::Mendable)?;
+        self.validator.check(&arguments).map_err(ToolError::Mendable)?;
         (self.run)(call, tx, arguments).await
     }
 }

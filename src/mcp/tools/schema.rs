@@ -7,8 +7,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::mcp::initialize::has_nul;
-use crate::mcp::wire::JsonObject;
+use crate::mcp::wire::{JsonObject, has_nul};
 
 /// The most problems that one answer names.
 const MAX_PROBLEMS: usize = 10;
@@ -27,9 +26,9 @@ pub(super) fn of<T: JsonSchema>() -> Arc<JsonObject> {
 }
 
 /// Enforces a schema.
-pub(super) struct Enforcer(Validator);
+pub(super) struct InputValidator(Validator);
 
-impl Enforcer {
+impl InputValidator {
     /// # Errors
     /// When the schema is none, which a test excludes for every tool.
     pub(super) fn new(schema: &JsonObject) -> Result<Self, String> {

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use crate::mcp::dispatch::Answer;
+use crate::mcp::dispatch::HttpAnswer;
 use crate::mcp::wire::{RpcError, version};
 
 /// Names the session (Streamable HTTP, session management).
@@ -44,7 +44,7 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), RpcError> {
 }
 
 /// `answer` as a response.
-pub(super) fn response(answer: Answer) -> Response<Body> {
+pub(super) fn response(answer: HttpAnswer) -> Response<Body> {
     let empty = answer.body.is_empty();
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() =
@@ -62,5 +62,5 @@ pub(super) fn response(answer: Answer) -> Response<Body> {
 
 /// `error` as the response to a message whose id is not known.
 pub(super) fn error_response(error: &RpcError) -> Response<Body> {
-    response(Answer::error(None, error))
+    response(HttpAnswer::error(None, error))
 }

@@ -29,10 +29,7 @@ pub enum Message {
         params: Option<Box<RawValue>>,
     },
     /// Wants none.
-    Notification {
-        /// What happened.
-        method: String,
-    },
+    Notification,
     /// Answers a request of ours.
     Response,
 }
@@ -84,7 +81,7 @@ impl Raw {
             (Some(method), Some(id), false) => {
                 Ok(Message::Request { id, method, params: self.params })
             }
-            (Some(method), None, false) => Ok(Message::Notification { method }),
+            (Some(_), None, false) => Ok(Message::Notification),
             (None, Some(_), true) => Ok(Message::Response),
             _ => Err(RpcError::invalid_request(
                 "a message has either `method`, or `id` with `result` or `error`",
@@ -121,7 +118,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&id).unwrap(), "7");
         assert_eq!(params.unwrap().get(), r#"{"a":[1]}"#);
         let note = parse(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        assert!(matches!(note, Message::Notification { .. }));
+        assert!(matches!(note, Message::Notification));
         let response = parse(r#"{"jsonrpc":"2.0","id":"x","result":null}"#);
         assert!(matches!(response, Message::Response));
     }

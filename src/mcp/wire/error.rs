@@ -1,7 +1,5 @@
 //! JSON-RPC errors, each with its HTTP status, in one table.
 
-use crate::store::StoreError;
-
 /// An answer that is an error: a public sentence, never SQL, a path or a stack.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -77,36 +75,24 @@ impl RpcError {
         let message = "the server failed; quote the X-Request-Id of this answer to its operator";
         Self::new(500, -32603, message)
     }
-}
 
-impl From<StoreError> for RpcError {
-    /// Logs the error once with its chain and gives its public face.
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => {
-                tracing::warn!(%error, "the database is unavailable");
-                Self::new(503, -32603, "the database is unavailable: try again soon")
-            }
-            StoreError::Timeout { .. } => {
-                tracing::warn!(%error, "a statement took too long");
-                Self::new(
-                    504,
-                    -32603,
-                    "this took too long and was undone: try again, or ask for less",
-                )
-            }
-            StoreError::Collision { .. } => {
-                tracing::warn!(%error, "transactions collided");
-                Self::new(
-                    503,
-                    -32603,
-                    "another change was in the way and this one was undone: try again",
-                )
-            }
-            error => {
-                tracing::error!(%error, "the store failed");
-                Self::internal()
-            }
-        }
+    /// Postgres cannot be reached.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(503, -32603, "the database is unavailable: try again soon")
+    }
+
+    /// A statement took too long.
+    #[must_use]
+    pub fn timeout() -> Self {
+        let message = "this took too long and was undone: try again, or ask for less";
+        Self::new(504, -32603, message)
+    }
+
+    /// Another transaction was in the way.
+    #[must_use]
+    pub fn collision() -> Self {
+        let message = "another change was in the way and this one was undone: try again";
+        Self::new(503, -32603, message)
     }
 }

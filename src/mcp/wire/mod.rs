@@ -3,11 +3,13 @@
 
 pub mod envelope;
 pub mod error;
+mod nul;
 pub mod render;
 pub mod version;
 
 pub use envelope::{Message, RequestId};
 pub use error::RpcError;
+pub use nul::has_nul;
 pub use rmcp::model::{
     CallToolRequestParams, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
     InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion,

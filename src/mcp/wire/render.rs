@@ -10,21 +10,21 @@ use super::{CallToolResult, ContentBlock, ListToolsResult, RequestId, RpcError, 
 pub struct Empty {}
 
 #[derive(Serialize)]
-struct Answer<'a, T> {
+struct Response<'a, T> {
     jsonrpc: &'static str,
     id: &'a RequestId,
     result: &'a T,
 }
 
 #[derive(Serialize)]
-struct Failure<'a> {
+struct ErrorResponse<'a> {
     jsonrpc: &'static str,
     id: Option<&'a RequestId>,
-    error: Detail<'a>,
+    error: ErrorObject<'a>,
 }
 
 #[derive(Serialize)]
-struct Detail<'a> {
+struct ErrorObject<'a> {
     code: i32,
     message: &'a str,
 }
@@ -34,8 +34,8 @@ struct Detail<'a> {
 /// # Errors
 /// When the result cannot be JSON, which is a fault of ours.
 pub fn result<T: Serialize>(id: &RequestId, result: &T) -> Result<Vec<u8>, RpcError> {
-    let answer = Answer { jsonrpc: "2.0", id, result };
-    serde_json::to_vec(&answer).map_err(|error| {
+    let response = Response { jsonrpc: "2.0", id, result };
+    serde_json::to_vec(&response).map_err(|error| {
         tracing::error!(%error, "an answer cannot be rendered");
         RpcError::internal()
     })
@@ -44,10 +44,10 @@ pub fn result<T: Serialize>(id: &RequestId, result: &T) -> Result<Vec<u8>, RpcEr
 /// The error to request `id`, or to a message whose id could not be read.
 #[must_use]
 pub fn error(id: Option<&RequestId>, error: &RpcError) -> Vec<u8> {
-    let detail = Detail { code: error.code, message: &error.message };
-    let failure = Failure { jsonrpc: "2.0", id, error: detail };
+    let object = ErrorObject { code: error.code, message: &error.message };
+    let response = ErrorResponse { jsonrpc: "2.0", id, error: object };
     // A text, a number and an id are always JSON.
-    serde_json::to_vec(&failure).unwrap_or_default()
+    serde_json::to_vec(&response).unwrap_or_default()
 }
 
 /// The result of a tool that did its work: the structure, and the same as text.

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::config::RedisConfig;
 
-/// The longest that one command may take, with everything around it.
-pub const BUDGET: Duration = Duration::from_millis(60);
+/// The longest that one command may take, with everything around it. A call sends two at most.
+pub const BUDGET: Duration = Duration::from_millis(50);
 /// How long Redis is left alone after it did not answer.
 pub const PAUSE: Duration = Duration::from_millis(500);
 /// Connections; each is multiplexed and used briefly.
@@ -32,7 +32,7 @@ pub struct RedisUrlError(String);
 
 /// Why a command has no answer.
 #[derive(Debug, thiserror::Error)]
-enum Silence {
+enum RedisFailure {
     #[error("no answer within {} ms", BUDGET.as_millis())]
     Late,
     #[error("{0}")]
@@ -70,7 +70,7 @@ impl Redis {
             return None;
         }
         let answer = tokio::time::timeout(BUDGET, self.send(command)).await;
-        match answer.unwrap_or(Err(Silence::Late)) {
+        match answer.unwrap_or(Err(RedisFailure::Late)) {
             Ok(value) => {
                 self.answered();
                 Some(value)
@@ -87,7 +87,7 @@ impl Redis {
         self.ask::<String>(&cmd("PING")).await.is_some()
     }
 
-    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Silence> {
+    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisFailure> {
         let mut connection = self.pool.get().await?;
         Ok(command.query_async(&mut connection).await?)
     }
@@ -104,7 +104,7 @@ impl Redis {
         }
     }
 
-    fn silent(&self, error: &Silence) {
+    fn silent(&self, error: &RedisFailure) {
         let mut down_until = self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
         if down_until.replace(Instant::now() + PAUSE).is_none() {
             tracing::warn!(%error, "Redis does not answer; going on without it");

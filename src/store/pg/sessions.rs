@@ -15,8 +15,7 @@ statements! {
          client_version, capabilities, created_at, last_seen_at, expires_at) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, now(), now(), now() + make_interval(secs => $9))";
     FIND = "sessions.find" (UUID, TEXT, UUID)
-        "select s.protocol_version, s.client_name, m.role, \
-         s.last_seen_at < now() - interval '1 minute' as unseen \
+        "select s.client_name, m.role, s.last_seen_at < now() - interval '1 minute' as unseen \
          from sessions s join memberships m using (project_id, user_id) \
          where s.project_id = $1 and s.id = $2 and s.user_id = $3 and s.expires_at > now()";
     TOUCH = "sessions.touch" (UUID, TEXT, FLOAT8)
@@ -29,8 +28,6 @@ statements! {
 /// What a client said of itself when it initialised.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// Unguessable, visible ASCII.
-    pub id: String,
     /// The key that opened it.
     pub key: KeyId,
     /// The protocol version agreed on.
@@ -46,8 +43,6 @@ pub struct NewSession {
 /// A session of the caller, and the caller's role now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The protocol version agreed on.
-    pub protocol_version: String,
     /// The client's name.
     pub client_name: String,
     /// The user's role in the project now, whatever a cached key says.
@@ -56,24 +51,25 @@ pub struct Session {
     pub unseen: bool,
 }
 
-/// Opens a session that ends when unused for `ttl`.
+/// Opens the session `id` (unguessable, visible ASCII) that ends when unused for `ttl`.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn insert(
     tx: &Tx,
     tenant: &Tenant,
+    id: &str,
     new: &NewSession,
     ttl: Duration,
 ) -> Result<(), StoreError> {
     let (project, user, key) = (tenant.project().0, tenant.user().0, new.key.0);
-    let NewSession { id, protocol_version, client_name, client_version, capabilities, .. } = new;
+    let NewSession { protocol_version, client_name, client_version, capabilities, .. } = new;
     let ttl = ttl.as_secs_f64();
     tx.rows(
         &INSERT,
         &[
             &project,
-            id,
+            &id,
             &user,
             &key,
             protocol_version,
@@ -96,7 +92,6 @@ pub async fn find(tx: &Tx, tenant: &Tenant, id: &str) -> Result<Option<Session>,
     let session = row.map(|row| {
         let place = Place { table: "memberships", column: "role", id: &tenant.user() };
         Ok(Session {
-            protocol_version: row.get("protocol_version"),
             client_name: row.get("client_name"),
             role: place.parse(row.get("role"))?,
             unseen: row.get("unseen"),

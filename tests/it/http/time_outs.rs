@@ -1,4 +1,4 @@
-//! What takes too long ends, says so, and changes nothing.
+//! What takes too long ends and says so.
 
 use serde_json::json;
 

@@ -5,16 +5,16 @@
 //! as the production login does. [`plants`], [`world`], [`catalogue`] and [`attempt`] are what
 //! they stand on.
 
-// mod attempt;
-// mod catalogue;
+mod attempt;
+mod catalogue;
+mod matrix;
 mod plants;
-// mod sql;
-// mod sql_functions;
-// mod sql_inserts;
-// mod sql_roles;
+mod sql;
+mod sql_functions;
+mod sql_inserts;
+mod sql_roles;
 mod walls;
 mod walls_migrations;
 mod walls_planted;
 mod walls_roles;
-// mod world;
-mod matrix;
+mod world;

@@ -1,0 +1,201 @@
+//! The walls under attack through the functions of the schema `app`, and through what could be
+//! planted in `pg_temp` to mislead them.
+
+use tokio_postgres::Client;
+
+use super::attempt::{Caller, Findings, Outcome};
+use super::world::{World, fresh};
+use crate::harness::Login;
+
+/// What `app_user` may call.
+const OPEN: [&str; 8] = [
+    "current_project_id",
+    "current_user_id",
+    "has_role",
+    "member_ids",
+    "nearest_words",
+    "role_rank",
+    "search_config",
+    "search_sections",
+];
+
+/// Every routine of the schema: name, whether it is a procedure, types of its arguments.
+async fn routines(owner: &Client) -> Vec<(String, bool, Vec<String>)> {
+    let sql = "select p.proname::text, p.prokind = 'p',
+                      array(select format_type(t, null) from unnest(p.proargtypes) t)
+                 from pg_proc p where p.pronamespace = 'app'::regnamespace order by 1";
+    let rows = owner.query(sql, &[]).await.unwrap();
+    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+}
+
+/// The most foreign argument of this type that there is.
+fn foreign_argument(world: &World, kind: &str) -> String {
+    let (secret, project) = (world.theirs.word, world.theirs.project);
+    match kind {
+        "uuid" => format!("'{project}'"),
+        "text" => format!("'{secret}'"),
+        "text[]" => format!("array['{secret}', '{secret}s', 'a/{secret}.md']"),
+        "bytea" => "sha256('x')".to_owned(),
+        "integer" => "1".to_owned(),
+        "timestamp with time zone" => "null".to_owned(),
+        "regclass" => "'public.documents'".to_owned(),
+        "regprocedure" => "'app.has_role(integer)'".to_owned(),
+        "name" => "'app_user'".to_owned(),
+        other => panic!("no foreign argument of type {other}: add one"),
+    }
+}
+
+async fn call(
+    world: &World,
+    caller: &Caller<'_>,
+    name: &str,
+    procedure: bool,
+    kinds: &[String],
+) -> Outcome {
+    let arguments: Vec<String> = kinds.iter().map(|kind| foreign_argument(world, kind)).collect();
+    let verb = if procedure { "call" } else { "select * from" };
+    caller.tries(&format!("{verb} app.{name}({})", arguments.join(", "))).await
+}
+
+#[tokio::test]
+async fn no_function_tells_a_member_of_another_project() {
+    let world = World::new().await;
+    let mut findings = Findings::default();
+    let theirs = &world.theirs;
+    let secrets: Vec<String> = [theirs.project, theirs.owner, theirs.editor, theirs.viewer]
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for (name, procedure, kinds) in routines(&world.owner).await {
+        for (_, caller) in world.insiders() {
+            let outcome = call(&world, &caller, &name, procedure, &kinds).await;
+            let told = format!("{outcome:?}");
+            let silent = !secrets.iter().any(|secret| told.contains(secret));
+            let closed = OPEN.contains(&name.as_str()) || outcome.is_denied();
+            let found = ["search_sections", "nearest_words"].contains(&name.as_str());
+            let right = silent && closed && (!found || outcome.is_nothing());
+            findings.expect(right, format!("{}: app.{name}", caller.name), &outcome);
+        }
+    }
+    findings.settle(36);
+}
+
+#[tokio::test]
+async fn no_function_tells_who_is_no_member_anything() {
+    let world = World::new().await;
+    let mut findings = Findings::default();
+    for (name, procedure, kinds) in routines(&world.owner).await {
+        for caller in world.outsiders() {
+            let outcome = call(&world, &caller, &name, procedure, &kinds).await;
+            let right = match name.as_str() {
+                "has_role" => outcome.all_are("f"),
+                "member_ids" => outcome.all_are("{}"),
+                "search_sections" | "nearest_words" => outcome.is_nothing(),
+                name => OPEN.contains(&name) || outcome.is_denied(),
+            };
+            findings.expect(right, format!("{}: app.{name}", caller.name), &outcome);
+        }
+    }
+    findings.settle(90);
+}
+
+#[tokio::test]
+async fn a_member_finds_what_is_his() {
+    let world = World::new().await;
+    for (rank, caller) in world.insiders() {
+        let found = |sql: &'static str| caller.tries(sql);
+        let search = "select * from app.search_sections('shared', null, null, null, 10, 0)";
+        assert!(matches!(found(search).await, Outcome::Done { count: 1, .. }), "one of three");
+        let search =
+            "select * from app.search_sections('shared', 'a/', '{a/zebrafish.md}', null, 10, 0)";
+        assert!(found(search).await.is_done());
+        let search =
+            "select * from app.search_sections('shared', 'a/', '{a/wolverine.md}', null, 10, 0)";
+        assert!(found(search).await.is_nothing());
+        assert!(found("select * from app.nearest_words('{zebrafihs}')").await.all_are("zebrafihs"));
+        assert!(found("select * from app.nearest_words('{zebrafihs}')").await.is_done());
+        assert!(
+            found("select * from app.nearest_words('{wolverin,quicksnad}')").await.is_nothing()
+        );
+        for asked in 1..=3 {
+            let says = caller.tries(&format!("select app.has_role({asked})")).await;
+            assert!(says.all_are(if rank >= asked { "t" } else { "f" }), "{rank} {asked} {says:?}");
+        }
+    }
+}
+
+const PLANTS: [&str; 9] = [
+    "create temporary table memberships (project_id uuid, user_id uuid, role text)",
+    "create table pg_temp.t (a int)",
+    "create temporary view v as select 1",
+    "create temporary sequence s",
+    "create function pg_temp.f() returns int language sql return 1",
+    "create type pg_temp.uuid as enum ('a')",
+    "create domain pg_temp.d as text",
+    "create schema planted",
+    "create function app.f() returns int language sql return 1",
+];
+
+#[tokio::test]
+async fn nobody_plants_anything() {
+    let world = World::new().await;
+    let mut findings = Findings::default();
+    // Another login, as if a second service shared the database.
+    let other = format!("mbmcp_test_other_{}", fresh().simple());
+    let make = format!(
+        "create role {other} login noinherit; grant app_user, app_platform, app_server to {other}"
+    );
+    world.owner.batch_execute(&make).await.unwrap();
+    let url = world.database.url(Login::Owner);
+    let config: tokio_postgres::Config = url.parse().unwrap();
+    let connect = config.clone().user(&other).connect(tokio_postgres::NoTls).await;
+    let (second, connection) = connect.unwrap();
+    tokio::spawn(connection);
+
+    for login in [&world.login, &second] {
+        for role in ["none", "app_user", "app_platform", "app_server"] {
+            let caller = Caller::role(login, role, Some((world.ours.project, world.ours.owner)));
+            for plant in PLANTS {
+                let outcome = caller.tries(plant).await;
+                findings.expect(outcome.is_denied(), format!("{role}: {plant}"), &outcome);
+            }
+        }
+    }
+    drop(second);
+    let gone = format!("drop role {other}");
+    world.owner.batch_execute(&gone).await.unwrap();
+    findings.settle(2 * 4 * PLANTS.len());
+}
+
+#[tokio::test]
+async fn what_a_superuser_plants_in_pg_temp_misleads_no_function() {
+    let world = World::new().await;
+    let (theirs, stranger) = (world.theirs.project, world.stranger);
+    let plant = format!(
+        "create temporary table memberships as
+           select '{theirs}'::uuid as project_id, '{stranger}'::uuid as user_id, 'owner'::text as role;
+         create temporary table projects as
+           select '{theirs}'::uuid as id, null::timestamptz as deleted_at, 'simple'::text as search_language;
+         create type pg_temp.regconfig as enum ('a');
+         create function pg_temp.now() returns timestamptz language sql return 'infinity'::timestamptz;
+         create function pg_temp.has_role(integer) returns boolean language sql return true;
+         create function pg_temp.yes(uuid, uuid) returns boolean language sql return true;
+         create operator pg_temp.= (leftarg = uuid, rightarg = uuid, function = pg_temp.yes);
+         grant usage on type pg_temp.regconfig to public;
+         grant select on pg_temp.memberships, pg_temp.projects to public;
+         set search_path = pg_temp, pg_catalog, app, public"
+    );
+    world.owner.batch_execute(&plant).await.unwrap();
+    let caller = Caller::tenant(&world.owner, "stranger", Some(theirs), Some(stranger));
+    for (sql, says) in [
+        ("select app.has_role(1)", "f"),
+        ("select app.member_ids()", "{}"),
+        ("select count(*) from app.search_sections('shared', null, null, null, 10, 0)", "0"),
+        ("select count(*) from app.nearest_words('{wolverin}')", "0"),
+        ("select count(*) from public.documents", "0"),
+        ("select count(*) from memberships where role = 'owner'", "1"),
+    ] {
+        let outcome = caller.tries(sql).await;
+        assert!(outcome.is_done() && outcome.all_are(says), "{sql}: {outcome:?}");
+    }
+}
