@@ -16,7 +16,7 @@ test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some
 lint: ## check formatting, clippy and the scripts
 	@scripts/need cc
 	cargo fmt --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@scripts/lint-files
 
 fmt: ## format the code

@@ -1,4 +1,4 @@
-//! The composition root: configuration in, everything built once.
+//! Floor 7: the composition root: configuration in, everything built once.
 
 use std::io;
 use std::sync::Arc;
@@ -43,9 +43,6 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The system.
-    #[error("the system refused: {0}")]
-    Io(#[from] io::Error),
 }
 
 /// Proves that the database is one to serve on, and builds the server on it.

@@ -7,7 +7,8 @@
 //!
 //! | floor | modules | what |
 //! |---|---|---|
-//! | 7 | [`cli`], [`app`] | commands; the composition root |
+//! | 8 | [`cli`] | commands |
+//! | 7 | [`app`] | the composition root |
 //! | 6 | [`http`] | the router, the layers, health |
 //! | 5 | [`mcp`] | the protocol, sessions, tools |
 //! | 4 | [`memory`], [`access`] | the rules of the memory; keys and callers |

@@ -35,7 +35,7 @@ pub struct KeyRequest {
 pub enum KeysError {
     /// The user is no member of the project, or one of the two does not exist.
     #[error(
-        "{user} is no member of a project `{project}`; add `--role` to make the project, the user and the membership"
+        "{user} is not a member of a project `{project}`; add `--role` to make the project, the user and the membership"
     )]
     NoMember {
         /// As given.
@@ -62,6 +62,9 @@ pub enum KeysError {
         "`{0}` is not usable: a project's name has 1 to 63 characters of a-z, 0-9 and -, a user is an e-mail address"
     )]
     BadName(String),
+    /// Someone else made the same user at this moment.
+    #[error("the user was made by someone else at this moment: try again")]
+    Raced,
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -70,11 +73,28 @@ pub enum KeysError {
     Store(#[from] StoreError),
 }
 
-/// Makes the project, the user and the membership where they are missing.
+/// Issues a key to a member. What is returned is the only copy of it. With a `role`, the project,
+/// the user and the membership are made where they are missing.
 ///
 /// # Errors
 /// See [`KeysError`].
-pub async fn ensure_member(
+pub async fn create(
+    store: &Store,
+    platform: &Platform,
+    ambient: &Ambient,
+    request: &KeyRequest,
+    role: Option<Role>,
+) -> Result<(KeyId, ApiKey), KeysError> {
+    let created = store.administer(platform, async |tx| {
+        if let Some(role) = role {
+            ensure_member(tx, ambient, (&request.project, &request.user), role).await?;
+        }
+        issue(tx, ambient, request).await
+    });
+    created.await
+}
+
+async fn ensure_member(
     tx: &Tx,
     ambient: &Ambient,
     (project, user): (&str, &str),
@@ -84,15 +104,12 @@ pub async fn ensure_member(
     let found = platform::project(tx, fresh, project).await.map_err(|e| named(e, project))?;
     let project_id = found.ok_or_else(|| KeysError::DeletedProject(project.to_owned()))?;
     let fresh = UserId(ambient.uuid()?);
-    let user_id = platform::user(tx, fresh, user).await.map_err(|e| named(e, user))?;
+    let found = platform::user(tx, fresh, user).await.map_err(|e| named(e, user))?;
+    let user_id = found.ok_or(KeysError::Raced)?;
     Ok(platform::add_member(tx, project_id, user_id, role).await?)
 }
 
-/// Issues a key to a member. What is returned is the only copy of it.
-///
-/// # Errors
-/// See [`KeysError`].
-pub async fn issue(
+async fn issue(
     tx: &Tx,
     ambient: &Ambient,
     request: &KeyRequest,

@@ -4,8 +4,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::dev_files::DevFiles;
-use super::{Failure, output};
-use crate::config::Variables;
+use super::{Failure, output, variables};
 
 /// Arguments of `mbmcp client-config`.
 #[derive(Debug, clap::Args)]
@@ -42,8 +41,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn dev_key() -> Result<String, Failure> {
-    let variables = Variables::of_process().map_err(|error| Failure::config(&error))?;
-    let files = DevFiles::new(DevFiles::default_folder(&variables)?);
+    let files = DevFiles::new(DevFiles::default_folder(&variables()?)?);
     let missing = || Failure::new("there is no key of `mbmcp dev` yet: pass yours with --key");
     files.key()?.ok_or_else(missing)
 }

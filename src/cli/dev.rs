@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use super::client_config::{Client, snippet};
 use super::dev_files::DevFiles;
-use super::{Failure, output, serve};
+use super::{Failure, output, serve, variables};
 use crate::access::key::ApiKey;
-use crate::access::keys::{self, KeyRequest, KeysError};
+use crate::access::keys::{self, KeyRequest};
 use crate::app;
-use crate::config::{Config, Variables};
+use crate::config::{Config, DatabaseConfig, Variables};
 use crate::embedded::{self, Cluster};
 use crate::http::{self, Lifecycle};
-use crate::model::{Ambient, Role, Scope, Scopes};
+use crate::model::{Ambient, Role, Scope, Scopes, Secret};
 use crate::store::pg::keys::authenticate;
 use crate::store::{Platform, Store, migrate};
 use crate::telemetry;
@@ -21,6 +21,8 @@ const DATABASE: &str = "postgres";
 const PROJECT: &str = "dev";
 const USER: &str = "dev@localhost";
 const SECRET_CHARS: usize = 48;
+/// Stands for the server secret until it is read or made.
+const NO_SECRET: &str = "made by mbmcp dev at its first start and kept beside the key";
 
 /// Arguments of `mbmcp dev`.
 #[derive(Debug, clap::Args)]
@@ -38,78 +40,102 @@ pub(super) struct Args {
 
 /// Starts everything, prints how to connect, serves until Ctrl-C, stops everything.
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
-    let variables = Variables::of_process().map_err(|error| Failure::config(&error))?;
-    let folder = match args.data_dir {
-        Some(folder) => folder,
-        None => DevFiles::default_folder(&variables)?,
-    };
-    let external = variables.peek("DATABASE_URL").is_some();
-    // The folder of a private Postgres holds nothing else, so another database has its own.
-    let folder = if external { folder.join("../mbmcp-external") } else { folder };
+    let variables = variables()?;
+    let external = DatabaseConfig::is_named(&variables);
+    if args.reset && external {
+        return Err(Failure::new("--reset forgets private data, and a database is configured"));
+    }
+    let folder = folder(args.data_dir, &variables, external)?;
     let files = DevFiles::new(folder.clone());
     let options = embedded::Options { data_dir: folder, pg_bin: args.pg_bin };
-    if args.reset && external {
-        return Err(Failure::new("with DATABASE_URL set there is no private data to --reset"));
+    let mut config = config(variables, external)?;
+    telemetry::install(&config.log)?;
+    let lifecycle = Lifecycle::default();
+    lifecycle.stop_at_signals()?;
+    if external {
+        return serve_on(config, external, &files, &lifecycle).await;
     }
     if args.reset {
         embedded::reset(&options).await?;
         files.forget()?;
     }
-    let lifecycle = Lifecycle::default();
-    lifecycle.stop_at_signals()?;
-    if external {
-        return serve_on(variables, &files, None, &lifecycle).await;
-    }
     let cluster = tokio::select! {
         started = Cluster::start(&options) => started?,
         () = lifecycle.stopping.cancelled() => return Ok(()),
     };
-    let served = serve_on(variables, &files, Some(&cluster), &lifecycle).await;
+    config.database.url = url(&cluster, migrate::SERVER_LOGIN);
+    config.database.migration_url = url(&cluster, embedded::SUPERUSER);
+    let served = serve_on(config, external, &files, &lifecycle).await;
     cluster.stop().await?;
     served
 }
 
-async fn serve_on(
-    mut variables: Variables,
-    files: &DevFiles,
-    cluster: Option<&Cluster>,
-    lifecycle: &Lifecycle,
-) -> Result<(), Failure> {
-    let ambient = Ambient::default();
-    if let Some(cluster) = cluster {
-        let url = |login| cluster.connection_url(login, DATABASE);
-        variables.default_to("DATABASE_URL", url(migrate::SERVER_LOGIN));
-        variables.default_to("DATABASE_MIGRATION_URL", url(embedded::SUPERUSER));
+/// Where the key and the data lie. The directory of a private Postgres holds nothing else, so the
+/// key of another database has its own.
+fn folder(
+    chosen: Option<PathBuf>,
+    variables: &Variables,
+    external: bool,
+) -> Result<PathBuf, Failure> {
+    if let Some(folder) = chosen {
+        return Ok(folder);
     }
-    variables.default_to("SERVER_SECRET", secret(files, &ambient)?);
+    let default = DevFiles::default_folder(variables)?;
+    Ok(if external { default.with_file_name("mbmcp-external") } else { default })
+}
+
+/// The configuration, with defaults that suit one person on one machine.
+fn config(mut variables: Variables, external: bool) -> Result<Config, Failure> {
+    if !external {
+        variables.default_to("DATABASE_URL", "postgresql:///not-started-yet");
+    }
+    if variables.peek("SERVER_SECRET_FILE").is_none() {
+        variables.default_to("SERVER_SECRET", NO_SECRET);
+    }
     for (name, value) in
         [("APP_ENV", "development"), ("MCP_HOST", "127.0.0.1"), ("LOG_FORMAT", "text")]
     {
         variables.default_to(name, value);
     }
-    let config = Config::read(variables).map_err(|error| Failure::config(&error))?;
-    telemetry::install(&config.log)?;
+    Config::read(variables).map_err(|error| Failure::config(&error))
+}
+
+fn url(cluster: &Cluster, login: &str) -> Secret {
+    Secret::new(cluster.connection_url(login, DATABASE))
+}
+
+async fn serve_on(
+    mut config: Config,
+    external: bool,
+    files: &DevFiles,
+    lifecycle: &Lifecycle,
+) -> Result<(), Failure> {
+    let ambient = Ambient::default();
+    if config.secrets.server_secret.reveal() == NO_SECRET {
+        config.secrets.server_secret = secret(files, &ambient)?;
+    }
     let listener = serve::listen(&config).await?;
     migrate::run(&config.database).await?;
-    if cluster.is_some() {
+    if !external {
         migrate::make_server_login(&config.database).await?;
     }
     let key = key(&Store::new(&config.database)?, files, &ambient).await?;
     let router = app::build(&config, ambient, lifecycle).await?;
     let endpoint = format!("http://{}/mcp", listener.local_addr()?);
-    output::data(&welcome(&endpoint, &key, files, cluster));
+    output::data(&welcome(&endpoint, &key, files));
     http::serve(listener, router, lifecycle, config.server.shutdown_grace).await?;
     output::talk("stopped; the data is kept");
     Ok(())
 }
 
-fn secret(files: &DevFiles, ambient: &Ambient) -> Result<String, Failure> {
+/// The server secret of an earlier run, or a new one.
+fn secret(files: &DevFiles, ambient: &Ambient) -> Result<Secret, Failure> {
     if let Some(secret) = files.secret()? {
-        return Ok(secret);
+        return Ok(Secret::new(secret));
     }
     let secret = ambient.entropy.base62(SECRET_CHARS)?;
     files.keep_secret(&secret)?;
-    Ok(secret)
+    Ok(Secret::new(secret))
 }
 
 /// The key of an earlier run, if it is still good, else a new one.
@@ -128,24 +154,17 @@ async fn key(store: &Store, files: &DevFiles, ambient: &Ambient) -> Result<Strin
         lifetime: None,
     };
     let platform = Platform::of_operator();
-    let issued = store.administer(&platform, async |tx| {
-        keys::ensure_member(tx, ambient, (PROJECT, USER), Role::Owner).await?;
-        keys::issue(tx, ambient, &request).await
-    });
-    let (_, key) = issued.await.map_err(|error: KeysError| error)?;
+    let (_, key) = keys::create(store, &platform, ambient, &request, Some(Role::Owner)).await?;
     files.keep_key(key.reveal())?;
     Ok(key.reveal().to_owned())
 }
 
-fn welcome(endpoint: &str, key: &str, files: &DevFiles, cluster: Option<&Cluster>) -> String {
-    let data = match cluster {
-        Some(_) => format!("{}, kept between runs", files.folder().display()),
-        None => "in the database of DATABASE_URL".to_owned(),
-    };
+fn welcome(endpoint: &str, key: &str, files: &DevFiles) -> String {
+    let data = files.folder().display();
     let claude = snippet(Client::ClaudeCode, endpoint, key);
     let cursor = snippet(Client::Cursor, endpoint, key);
     format!(
-        "\nMemory Bank is running.\n\n  Endpoint  {endpoint}\n  API key   {key}\n  Data      {data}\n\n\
+        "\nMemory Bank is running.\n\n  Endpoint  {endpoint}\n  API key   {key}\n  Kept in   {data}\n\n\
          Claude Code:\n\n{claude}\n\nCursor (.cursor/mcp.json):\n\n{cursor}\n\n\
          Others: mbmcp client-config --help\nPress Ctrl-C to stop.\n"
     )

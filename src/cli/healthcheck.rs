@@ -8,7 +8,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{Failure, output};
+use super::{Failure, output, variables};
 
 /// The longest that the answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -16,14 +16,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Arguments of `mbmcp healthcheck`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The server's port on this machine
-    #[arg(long, env = "MCP_PORT", default_value_t = 3100)]
-    port: u16,
+    /// The server's port on this machine; MCP_PORT, or 3100, if not given
+    #[arg(long)]
+    port: Option<u16>,
 }
 
 /// Ends with 0 when `/health` answers 200.
 pub(super) async fn run(args: &Args) -> Result<(), Failure> {
-    let asked = tokio::time::timeout(PATIENCE, ask(args.port)).await;
+    let port = match args.port {
+        Some(port) => port,
+        None => variables()?.parsed("MCP_PORT", 3100),
+    };
+    let asked = tokio::time::timeout(PATIENCE, ask(port)).await;
     let late = || Failure::new(format!("no answer within {} s", PATIENCE.as_secs()));
     let (status, body) = asked.map_err(|_| late())??;
     output::data(&body);

@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Failure, output, store};
 use crate::memory::import;
 use crate::model::{Ambient, Author};
-use crate::store::Platform;
-use crate::store::pg::platform::tenant_for_member;
+use crate::store::pg::platform::find_member;
+use crate::store::{Platform, StoreError};
 
 /// Arguments of `mbmcp import`.
 #[derive(Debug, clap::Args)]
@@ -27,13 +27,16 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<(), Failure> {
     let store = store()?;
     if !args.folder.is_dir() {
-        return Err(Failure::new(format!("{} is no folder", args.folder.display())));
+        return Err(Failure::new(format!("{} is not a directory", args.folder.display())));
     }
     let platform = Platform::of_operator();
-    let tenant = tenant_for_member(&store, &platform, &args.project, &args.user).await?;
+    let tenant = store
+        .administer(&platform, async |tx| find_member(tx, &args.project, &args.user).await)
+        .await
+        .map_err(|error: StoreError| error)?;
     let tenant = tenant.ok_or_else(|| {
         let Args { project, user, .. } = &args;
-        Failure::new(format!("{user} is no member of a project `{project}`"))
+        Failure::new(format!("{user} is not a member of a project `{project}`"))
     })?;
     let found = import::find(&args.folder);
     let bar = progress_bar(found.files.len())?;

@@ -3,10 +3,10 @@
 use clap::Subcommand;
 use serde_json::json;
 use time::Duration;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Failure, output, store};
-use crate::access::keys::{self, KeyRequest, KeysError};
+use crate::access::keys::{self, KeyRequest};
+use crate::model::clock::rfc3339;
 use crate::model::{Ambient, KeyId, Role, Scope, Scopes};
 use crate::store::Platform;
 use crate::store::pg::platform::ListedKey;
@@ -87,16 +87,8 @@ async fn create(args: Create) -> Result<(), Failure> {
         test: args.test,
         lifetime: args.expires_in_days.map(|days| Duration::days(days.into())),
     };
-    let (id, key) = store()?
-        .administer(&Platform::of_operator(), async |tx| {
-            if let Some(role) = args.role {
-                let names = (request.project.as_str(), request.user.as_str());
-                keys::ensure_member(tx, &ambient, names, role).await?;
-            }
-            keys::issue(tx, &ambient, &request).await
-        })
-        .await
-        .map_err(|error: KeysError| error)?;
+    let platform = Platform::of_operator();
+    let (id, key) = keys::create(&store()?, &platform, &ambient, &request, args.role).await?;
     if args.json {
         output::data(&json!({ "id": id, "key": key.reveal() }).to_string());
     } else {
@@ -136,7 +128,6 @@ fn as_line(key: &ListedKey) -> String {
 }
 
 fn as_json(key: &ListedKey) -> String {
-    let time = |time: time::OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
     json!({
         "id": key.id,
         "state": state(key),
@@ -144,9 +135,9 @@ fn as_json(key: &ListedKey) -> String {
         "user": key.email,
         "scopes": key.scopes.names(),
         "label": key.label,
-        "createdAt": time(key.created_at),
-        "expiresAt": key.expires_at.map(time),
-        "revokedAt": key.revoked_at.map(time),
+        "createdAt": rfc3339(key.created_at),
+        "expiresAt": key.expires_at.map(rfc3339),
+        "revokedAt": key.revoked_at.map(rfc3339),
     })
     .to_string()
 }

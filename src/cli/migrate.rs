@@ -1,7 +1,7 @@
 //! `mbmcp migrate`: brings the schema up to this build.
 
 use super::{Failure, database_config, output};
-use crate::store::migrate::{self, MIGRATIONS};
+use crate::store::migrate;
 
 /// Arguments of `mbmcp migrate`.
 #[derive(Debug, clap::Args)]
@@ -15,11 +15,8 @@ pub(super) struct Args {
 pub(super) async fn run(args: &Args) -> Result<(), Failure> {
     let config = database_config()?;
     if args.status {
-        let applied = migrate::status(&config).await?;
-        for migration in &MIGRATIONS {
-            let done = applied.iter().any(|row| row.version == migration.version);
-            let word = if done { "applied" } else { "missing" };
-            output::data(&format!("{word}  {}", migration.version));
+        for (version, state) in migrate::status(&config).await? {
+            output::data(&format!("{state:<7}  {version}"));
         }
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! Floor 7: the commands, one file each. Data goes to standard output, talk to standard error,
+//! Floor 8: the commands, one file each. Data goes to standard output, talk to standard error,
 //! and only [`output`] prints.
 
 mod client_config;
@@ -91,10 +91,14 @@ impl Failure {
     }
 }
 
+/// The environment.
+fn variables() -> Result<Variables, Failure> {
+    Variables::of_process().map_err(|error| Failure::config(&error))
+}
+
 /// The configuration of commands that need nothing but the database.
 fn database_config() -> Result<DatabaseConfig, Failure> {
-    let variables = Variables::of_process().map_err(|error| Failure::config(&error))?;
-    DatabaseConfig::read_alone(variables).map_err(|error| Failure::config(&error))
+    DatabaseConfig::read_alone(variables()?).map_err(|error| Failure::config(&error))
 }
 
 /// The store of commands that need nothing but the database.

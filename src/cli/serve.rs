@@ -2,17 +2,16 @@
 
 use tokio::net::TcpListener;
 
-use super::Failure;
+use super::{Failure, variables};
 use crate::app::{self, StartError};
-use crate::config::{Config, Variables};
+use crate::config::Config;
 use crate::http::{self, Lifecycle};
 use crate::model::Ambient;
 use crate::telemetry;
 
 /// Serves until SIGINT or SIGTERM.
 pub(super) async fn run() -> Result<(), Failure> {
-    let variables = Variables::of_process().map_err(|error| Failure::config(&error))?;
-    let config = Config::read(variables).map_err(|error| Failure::config(&error))?;
+    let config = Config::read(variables()?).map_err(|error| Failure::config(&error))?;
     telemetry::install(&config.log)?;
     let lifecycle = Lifecycle::default();
     lifecycle.stop_at_signals()?;

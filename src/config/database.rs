@@ -35,6 +35,14 @@ pub struct DatabaseConfig {
 const IDLE_FACTOR: u32 = 2;
 
 impl DatabaseConfig {
+    /// Whether a database is named at all; if none is, `mbmcp dev` starts a private one.
+    #[must_use]
+    pub fn is_named(variables: &Variables) -> bool {
+        ["DATABASE_URL", "DATABASE_URL_FILE", "SUPABASE_DB_URL", "SUPABASE_DB_URL_FILE"]
+            .iter()
+            .any(|name| variables.peek(name).is_some())
+    }
+
     /// Reads this section alone, for commands that need nothing but the database.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
 use super::account::Account;
 use super::binaries::Binaries;
 use super::error::EmbeddedError;
@@ -55,22 +57,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The data directory, absolute.
-    #[must_use]
-    pub fn data_dir(&self) -> &Path {
-        self.layout.root()
-    }
-
     /// The directory of the Unix socket, the only way in.
     #[must_use]
     pub fn socket_dir(&self) -> &Path {
         self.layout.socket_dir()
-    }
-
-    /// The server's log file.
-    #[must_use]
-    pub fn log_path(&self) -> PathBuf {
-        self.layout.log()
     }
 
     /// A URL for tokio-postgres, psql and `pg_dump`: `postgresql://user@%2Fvar%2F…:5432/dbname`.
@@ -126,14 +116,11 @@ async fn launch(
     Server::spawn(&binaries, layout, account)
 }
 
+/// All but the unreserved characters of RFC 3986 §2.3.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 fn percent_encode(bytes: &[u8]) -> String {
-    let encode = |byte: &u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-            char::from(*byte).to_string()
-        }
-        other => format!("%{other:02X}"),
-    };
-    bytes.iter().map(encode).collect()
+    percent_encoding::percent_encode(bytes, &RESERVED).to_string()
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 use crate::model::Sealer;
 use crate::store::Tenant;
 
+/// The longest cursor, in characters: a path of the greatest length, sealed.
+pub const MAX_CURSOR_CHARS: usize = 4096;
+
 /// The text is no cursor of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`cursor` is not one that this list returned with these arguments; leave it away to start anew"
-)]
+#[error("`cursor` is not one that this list returned with these arguments; omit it to start anew")]
 pub struct CursorError;
 
 /// The cursors of one list of one tenant.

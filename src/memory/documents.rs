@@ -8,6 +8,9 @@ use crate::store::{StoreError, Tenant, Tx};
 
 use super::cursor::{CursorError, Cursors};
 
+/// The most documents of one page.
+pub const MAX_LISTED: usize = 500;
+
 /// Why a list or a document cannot be given.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

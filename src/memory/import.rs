@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::model::document::MAX_DOCUMENT_BYTES;
 use crate::model::{Ambient, Author, DocumentPath};
 use crate::store::{Store, Tenant};
 
-use super::write::{Draft, Precondition, WriteError, write};
+use super::write::{Draft, Precondition, WriteError, check_text, write};
 
 /// A batch is written when it holds this many files…
 const BATCH_FILES: usize = 100;
@@ -150,13 +149,7 @@ async fn write_batch(
 
 fn read(source: &SourceFile) -> Result<Draft, String> {
     let bytes = std::fs::read(&source.file).map_err(|error| error.to_string())?;
-    if bytes.len() > MAX_DOCUMENT_BYTES {
-        let size = bytes.len();
-        return Err(format!("it has {size} bytes; a document holds at most {MAX_DOCUMENT_BYTES}"));
-    }
     let content = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
-    if content.contains('\0') {
-        return Err("it has a NUL character, which cannot be stored".to_owned());
-    }
+    check_text(&source.path, &content).map_err(|error| error.to_string())?;
     Ok(Draft { path: source.path.clone(), content, precondition: Precondition::Different })
 }

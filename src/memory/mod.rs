@@ -1,10 +1,12 @@
 //! Floor 4: the rules of the memory.
 //!
-//! [`documents`] reads and writes without ever losing an update; [`core_documents`] are the five
+//! [`documents`] reads and lists; [`write()`] writes without ever losing an update;
+//! [`core_documents`] are the five
 //! that every bank begins with; [`search`] finds, with [`sections`] (pure: Markdown into what is
 //! indexed) and [`snippet`] (pure: what is shown of a match); [`import`] brings a folder in.
 //!
-//! Everything runs inside a [`Tx`](crate::store::Tx) that the caller opened.
+//! All but an import, which writes in batches, runs inside a [`Tx`](crate::store::Tx) that the
+//! caller opened.
 
 pub mod core_documents;
 pub mod cursor;

@@ -1,8 +1,7 @@
 //! Finding: by words, by words with typos, by exact text.
 
-use crate::model::Sealer;
-use crate::model::search::{Filter, Hit, Matching};
-use crate::store::pg::search::{self, Found, Window};
+use crate::model::{DocumentPath, Sealer};
+use crate::store::pg::search::{self, Filter, Found, Window};
 use crate::store::{StoreError, Tenant, Tx};
 
 use super::cursor::{CursorError, Cursors};
@@ -10,12 +9,26 @@ use super::snippet::snippet;
 
 /// The most results of one answer.
 pub const MAX_RESULTS: usize = 100;
+/// The most documents that a search may be limited to by name.
+pub const MAX_FILES: usize = 1000;
 /// The longest query, in characters.
 pub const MAX_QUERY_CHARS: usize = 500;
 /// How many results can be paged through in all.
 const MAX_DEPTH: usize = 10_000;
 /// Shorter words are not corrected.
 const MIN_WORD_CHARS: usize = 3;
+
+/// How the words of a query are matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// Full-text search with web-search syntax: words, "phrases", OR, -not.
+    Words,
+    /// The exact text, anywhere within one section.
+    Literal {
+        /// Whether upper and lower case differ.
+        case_sensitive: bool,
+    },
+}
 
 /// What is searched for.
 #[derive(Clone, Debug)]
@@ -30,6 +43,21 @@ pub struct Query {
     pub limit: usize,
     /// Goes on after an earlier answer.
     pub cursor: Option<String>,
+}
+
+/// One section of a document that matches.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The document's path.
+    pub path: DocumentPath,
+    /// The headings above the match, outermost first, joined by ` > `; empty before the first.
+    pub heading: String,
+    /// The line of the match in the document, counted from 1.
+    pub line: i32,
+    /// Text around the match.
+    pub snippet: String,
+    /// Higher is better; comparable within one answer only.
+    pub rank: f32,
 }
 
 /// What was found.
@@ -134,9 +162,7 @@ fn replace_words(text: &str, change: impl Fn(&str) -> String) -> String {
 fn hit(found: Found, wanted: &str) -> Hit {
     let shown = snippet(&found.body, wanted);
     Hit {
-        document: found.document,
         path: found.path,
-        version: found.version,
         heading: found.heading,
         line: found.first_line + small(shown.line_offset),
         snippet: shown.text,

@@ -1,6 +1,6 @@
 //! Writing documents: one transaction, locked rows, a revision each, no lost update.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::document::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_PROJECT_BYTES};
 use crate::model::entropy::EntropyError;
@@ -64,10 +64,10 @@ pub enum WriteError {
         current: Etag,
     },
     /// A validator was given for a document that is not there.
-    #[error("`{0}` does not exist, so no etag matches it: leave `ifMatchEtag` away to create it")]
+    #[error("`{0}` does not exist, so no etag matches it: omit `ifMatchEtag` to create it")]
     Missing(DocumentPath),
     /// It must be created and is there.
-    #[error("`{path}` exists (etag {current}): leave `createOnly` away to replace it")]
+    #[error("`{path}` exists (etag {current}): omit `createOnly` to replace it")]
     Exists {
         /// The document.
         path: DocumentPath,
@@ -93,8 +93,8 @@ pub enum WriteError {
         "a project holds at most {MAX_PROJECT_BYTES} bytes of text: delete or shorten something first"
     )]
     TooMuch,
-    /// A path stands twice in one batch.
-    #[error("`{0}` stands twice in one batch: write it once")]
+    /// A path appears twice in one batch.
+    #[error("`{0}` appears twice in one batch: write it once")]
     Twice(DocumentPath),
     /// Another writer created or deleted it at this moment.
     #[error("`{0}` was created or deleted by someone else at this moment: read it and write again")]
@@ -131,17 +131,26 @@ pub async fn write(
 }
 
 fn check_texts(drafts: &[Draft]) -> Result<(), WriteError> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for Draft { path, content, .. } in drafts {
-        if content.len() > MAX_DOCUMENT_BYTES {
-            return Err(WriteError::TooLarge { path: path.clone(), bytes: content.len() });
-        }
-        if content.contains('\0') {
-            return Err(WriteError::Nul(path.clone()));
-        }
+        check_text(path, content)?;
         if !seen.insert(path) {
             return Err(WriteError::Twice(path.clone()));
         }
+    }
+    Ok(())
+}
+
+/// Refuses a text that no document can hold.
+///
+/// # Errors
+/// When it is too large or has a NUL.
+pub fn check_text(path: &DocumentPath, content: &str) -> Result<(), WriteError> {
+    if content.len() > MAX_DOCUMENT_BYTES {
+        return Err(WriteError::TooLarge { path: path.clone(), bytes: content.len() });
+    }
+    if content.contains('\0') {
+        return Err(WriteError::Nul(path.clone()));
     }
     Ok(())
 }
@@ -253,6 +262,8 @@ impl Draft {
     }
 }
 
+/// Counted without a lock, so that writers of one project do not wait for each other: several at
+/// once may pass the limit by what each of them adds.
 async fn check_quota(tx: &Tx, tenant: &Tenant) -> Result<(), WriteError> {
     let totals = documents::totals(tx, tenant).await?;
     if totals.documents > MAX_DOCUMENTS {

@@ -1,41 +1,30 @@
 //! The time, as a parameter.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-/// Tells the time: the system's, or one that a test sets.
+/// Tells the time: the system's by default, or one that a test sets.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<Mutex<OffsetDateTime>>>);
+pub struct Clock(Option<OffsetDateTime>);
 
 impl Clock {
-    /// The system's clock.
+    /// A clock that stands still, for tests.
     #[must_use]
-    pub fn system() -> Self {
-        Self(None)
-    }
-
-    /// A clock that stands at `start` until [`Clock::advance`] moves it.
-    #[must_use]
-    pub fn fixed(start: OffsetDateTime) -> Self {
-        Self(Some(Arc::new(Mutex::new(start))))
+    pub fn fixed(at: OffsetDateTime) -> Self {
+        Self(Some(at))
     }
 
     /// The time now, in UTC.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one reader of the system's clock")]
     pub fn now(&self) -> OffsetDateTime {
-        match &self.0 {
-            None => OffsetDateTime::now_utc(),
-            Some(fixed) => *fixed.lock().unwrap_or_else(PoisonError::into_inner),
-        }
+        self.0.unwrap_or_else(OffsetDateTime::now_utc)
     }
+}
 
-    /// Moves a fixed clock forward; the system's clock is left alone.
-    pub fn advance(&self, by: Duration) {
-        if let Some(fixed) = &self.0 {
-            *fixed.lock().unwrap_or_else(PoisonError::into_inner) += by;
-        }
-    }
+/// `time` as RFC 3339 writes it, e.g. `2026-01-31T12:00:00Z`.
+#[must_use]
+pub fn rfc3339(time: OffsetDateTime) -> String {
+    // Fails only for years that RFC 3339 cannot write.
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }

@@ -9,6 +9,9 @@ pub const MAX_SEGMENT_BYTES: usize = 255;
 /// The most segments of a path.
 pub const MAX_DEPTH: usize = 8;
 
+/// The longest path, in UTF-8 bytes.
+pub const MAX_PATH_BYTES: usize = MAX_DEPTH * (MAX_SEGMENT_BYTES + 1);
+
 /// The five core documents, in the order in which they are read.
 pub const CORE_DOCUMENTS: [&str; 5] = [
     "product-context.md",
@@ -38,7 +41,7 @@ pub enum PathError {
     #[error("a document needs a name, for example `notes/today.md`")]
     Empty,
     /// It begins with `/`.
-    #[error("document names are relative: leave the leading `/` away")]
+    #[error("document names are relative: omit the leading `/`")]
     Absolute,
     /// A segment is `.` or `..`, or empty.
     #[error("`.`, `..` and empty segments are not allowed in a document name")]

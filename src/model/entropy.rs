@@ -10,7 +10,7 @@ use super::Clock;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Random bytes: from the operating system's CSPRNG, or from a seed that a test sets.
+/// Random bytes: by default from the operating system's CSPRNG, or from a seed that a test sets.
 #[derive(Clone, Debug, Default)]
 pub struct Entropy(Option<Arc<Mutex<StdRng>>>);
 
@@ -20,12 +20,6 @@ pub struct Entropy(Option<Arc<Mutex<StdRng>>>);
 pub struct EntropyError(String);
 
 impl Entropy {
-    /// The operating system's CSPRNG.
-    #[must_use]
-    pub fn system() -> Self {
-        Self(None)
-    }
-
     /// A repeatable sequence, for tests only.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
@@ -97,7 +91,7 @@ mod tests {
         assert_eq!(first, Entropy::seeded(7).base62(500).unwrap());
         assert_eq!(first.len(), 500);
         assert!(first.bytes().all(|byte| BASE62.contains(&byte)));
-        assert_ne!(Entropy::system().base62(32).unwrap(), Entropy::system().base62(32).unwrap());
+        assert_ne!(Entropy::default().base62(32).unwrap(), Entropy::default().base62(32).unwrap());
     }
 
     #[test]

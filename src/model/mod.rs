@@ -1,7 +1,7 @@
 //! Floor 0: the words of the product as plain values, without any I/O.
 //!
 //! Everything above speaks in these: who ([`ids`], [`rights`]), what ([`document`],
-//! [`document_path`], [`search`]), and the two things a pure function must be handed: the time
+//! [`document_path`]), and the two things a pure function must be handed: the time
 //! ([`clock`]) and randomness ([`entropy`]). [`secret`] wraps what must never be printed,
 //! [`seal`] signs what leaves us and comes back.
 
@@ -13,7 +13,6 @@ pub mod entropy;
 pub mod ids;
 pub mod rights;
 pub mod seal;
-pub mod search;
 pub mod secret;
 
 pub use ambient::Ambient;

@@ -45,7 +45,7 @@ pub struct Scopes(Vec<Scope>);
 
 /// A word that names no role or scope.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{word}` is no {kind}; use one of {allowed}")]
+#[error("`{word}` is not a {kind}; use one of {allowed}")]
 pub struct UnknownWord {
     kind: &'static str,
     word: String,

@@ -91,7 +91,8 @@ impl Refusal {
     pub fn of(error: &tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(db) => Self { code: Some(db.code().clone()), message: db.message().to_owned() },
-            None => Self { code: None, message: error.to_string() },
+            // Not an answer of Postgres, so that no row is quoted: TLS, the network, our encoding.
+            None => Self { code: None, message: with_causes(error) },
         }
     }
 }
@@ -151,6 +152,19 @@ impl StoreError {
             _ => None,
         }
     }
+}
+
+fn with_causes(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let sentence = error.to_string();
+        if !text.ends_with(&sentence) {
+            text = format!("{text}: {sentence}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn is_io(source: &(dyn std::error::Error + 'static)) -> bool {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
+use super::error::Refusal;
 use super::pool::parse_url;
 use super::{ConnectError, Statement, Store, StoreError, tls};
 use crate::config::DatabaseConfig;
@@ -93,11 +94,11 @@ pub enum MigrateError {
 
 /// What is in `schema_migrations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
+struct Applied {
     /// The file.
-    pub version: String,
+    version: String,
     /// SHA-256 of its text in hex; `None` when `psql` applied it and no runner has come since.
-    pub checksum: Option<String>,
+    checksum: Option<String>,
 }
 
 /// Applies what is missing and gives its versions; twice is a no-op.
@@ -128,6 +129,7 @@ pub const SERVER_LOGIN: &str = "mbmcp_server";
 /// # Errors
 /// When Postgres cannot be reached or refuses.
 pub async fn make_server_login(config: &DatabaseConfig) -> Result<(), MigrateError> {
+    // The name is in the text: a utility statement takes no parameters.
     let sql = "do $$ begin create role mbmcp_server login noinherit; \
                exception when duplicate_object then null; end $$; \
                grant app_user, app_platform, app_server to mbmcp_server";
@@ -135,12 +137,26 @@ pub async fn make_server_login(config: &DatabaseConfig) -> Result<(), MigrateErr
     Ok(made.map_err(|error| StoreError::of("migrate.server_login", &error))?)
 }
 
-/// What has been applied, for `mbmcp migrate --status`.
+/// Each migration of this build or of the database with what it is: `applied`, `missing`,
+/// `changed` since, or `unknown` to this build.
 ///
 /// # Errors
 /// When Postgres cannot be reached.
-pub async fn status(config: &DatabaseConfig) -> Result<Vec<Applied>, MigrateError> {
-    applied(&connect(config).await?).await
+pub async fn status(config: &DatabaseConfig) -> Result<Vec<(String, &'static str)>, MigrateError> {
+    let applied = applied(&connect(config).await?).await?;
+    let missing =
+        |migration: &&Migration| !applied.iter().any(|row| row.version == migration.version);
+    let missing = MIGRATIONS.iter().filter(missing);
+    let missing = missing.map(|migration| (migration.version.to_owned(), "missing"));
+    let present = applied.iter().map(|row| {
+        let state = match pending(std::slice::from_ref(row)) {
+            Ok(_) => "applied",
+            Err(MigrateError::Unknown(_)) => "unknown",
+            Err(_) => "changed",
+        };
+        (row.version.clone(), state)
+    });
+    Ok(present.chain(missing).collect())
 }
 
 /// Proves that the schema is exactly this build's.
@@ -198,7 +214,7 @@ async fn connect(config: &DatabaseConfig) -> Result<Client, ConnectError> {
     let (client, connection) = parse_url(&config.migration_url)?
         .connect(tls)
         .await
-        .map_err(|error| ConnectError::Unreachable(reason(&error)))?;
+        .map_err(|error| ConnectError::Unreachable(Refusal::of(&error).to_string()))?;
     // Ends when the client is dropped; its errors reach the client's calls.
     tokio::spawn(connection);
     Ok(client)
@@ -234,7 +250,7 @@ async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateErro
             .await
             .map_err(|error| StoreError::of("migrate.rollback", &error))?;
         let version = migration.version;
-        return Err(MigrateError::Failed { version, reason: reason(&error) });
+        return Err(MigrateError::Failed { version, reason: Refusal::of(&error).to_string() });
     }
     Ok(())
 }
@@ -247,8 +263,4 @@ async fn fill_checksum(client: &Client, migration: &Migration) -> Result<(), Mig
         .await
         .map_err(|error| StoreError::of("migrate.checksum", &error))?;
     Ok(())
-}
-
-fn reason(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -2,10 +2,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use time::format_description::well_known::Rfc3339;
 
 use super::ToolError;
 use super::registry::{Effect, Tool, ToolCall};
+use crate::model::clock::rfc3339;
 use crate::store::Tx;
 
 #[derive(Deserialize, JsonSchema)]
@@ -27,8 +27,6 @@ pub(super) struct Output {
     /// RFC 3339; absent when the key does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_expires_at: Option<String>,
-    /// Calls a minute.
-    rate_limit: i32,
     toolsets: Vec<String>,
     server_version: String,
 }
@@ -46,7 +44,6 @@ impl Tool for Whoami {
 
     async fn call(call: &ToolCall<'_>, _: &Tx, Input {}: Input) -> Result<Output, ToolError> {
         let (key, tenant) = (call.caller.key(), call.tenant());
-        let expires_at = key.expires_at.map(|end| end.format(&Rfc3339)).transpose();
         Ok(Output {
             project: key.project_slug.clone(),
             project_id: tenant.project().to_string(),
@@ -56,8 +53,7 @@ impl Tool for Whoami {
             key_id: key.id.to_string(),
             key_label: key.label.clone(),
             test_key: key.test,
-            key_expires_at: expires_at.map_err(ToolError::broken)?,
-            rate_limit: key.rate_limit,
+            key_expires_at: key.expires_at.map(rfc3339),
             toolsets: vec!["documents".to_owned()],
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
         })

@@ -1,15 +1,13 @@
 //! Reading a body, within its limit.
 
-use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, header};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 
 use crate::mcp::wire::RpcError;
 
 /// Reads `body`, at most `limit` bytes; one that announces more is not read at all.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, RpcError> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let announced = announced.and_then(|text| text.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
+pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, RpcError> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
         return Err(RpcError::too_large(limit));
     }
     to_bytes(body, limit).await.map_err(|error| {

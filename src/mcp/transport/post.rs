@@ -31,7 +31,7 @@ async fn answer(
     check_content_type(&parts.headers)?;
     check_version(&parts.headers)?;
     let session = session_id(&parts.headers)?;
-    let body = body::read(&parts.headers, body, transport.max_body_bytes).await?;
+    let body = body::read(body, transport.max_body_bytes).await?;
     let service = transport.service;
     let call = call_log::within(call_log::current(), async move {
         service.post(&caller, session.as_deref(), &body).await

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use crate::model::{KeyId, ProjectId, Role, Scope, Scopes, UserId};
+use crate::model::{KeyId, ProjectId, Scope, Scopes, UserId};
 use crate::store::row::Place;
 use crate::store::statement::statements;
 use crate::store::{Store, StoreError, Tenant};
 
 statements! {
     AUTHENTICATE = "keys.authenticate" (BYTEA)
-        "select key_id, project_id, user_id, role, scopes, expires_at, rate_limit, environment, \
+        "select key_id, project_id, user_id, scopes, expires_at, environment, \
          label, project_slug from app.authenticate_key($1)";
 }
 
@@ -23,12 +23,8 @@ pub struct KeyRecord {
     pub id: KeyId,
     project: ProjectId,
     user: UserId,
-    /// The user's role when the key was looked up.
-    pub role: Role,
     /// What the key was issued for.
     pub scopes: Scopes,
-    /// Calls a minute.
-    pub rate_limit: i32,
     /// When it ends, if it does. Checked at every use.
     #[serde(with = "time::serde::timestamp::nanoseconds::option")]
     pub expires_at: Option<OffsetDateTime>,
@@ -67,9 +63,7 @@ fn record(row: &Row) -> Result<KeyRecord, StoreError> {
         id,
         project: ProjectId(row.get("project_id")),
         user: UserId(row.get("user_id")),
-        role: place("role").parse(row.get("role"))?,
         scopes: Scopes::new(scopes.collect::<Result<Vec<_>, _>>()?),
-        rate_limit: row.get("rate_limit"),
         expires_at: row.get("expires_at"),
         test: row.get::<_, &str>("environment") == "test",
         label: row.get("label"),

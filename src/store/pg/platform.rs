@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use crate::model::{KeyId, ProjectId, Role, Scope, Scopes, UserId};
 use crate::store::row::Place;
 use crate::store::statement::statements;
-use crate::store::{Platform, Store, StoreError, Tenant, Tx};
+use crate::store::{StoreError, Tenant, Tx};
 
 statements! {
     USER = "platform.user" (UUID, TEXT)
@@ -22,7 +22,7 @@ statements! {
         "insert into memberships (project_id, user_id, role, created_at) values ($1, $2, $3, now()) \
          on conflict (project_id, user_id) do nothing";
     FIND_MEMBER = "platform.find_member" (TEXT, TEXT)
-        "select m.project_id, m.user_id, m.role from memberships m \
+        "select m.project_id, m.user_id from memberships m \
          join projects p on p.id = m.project_id join users u on u.id = m.user_id \
          where p.slug = $1 and u.email = $2 and p.deleted_at is null";
     INSERT_KEY = "platform.insert_key"
@@ -31,24 +31,13 @@ statements! {
          environment, scopes, rate_limit, expires_at, created_at) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, now())";
     LIST_KEYS = "platform.list_keys" (TEXT)
-        "select k.id, u.email, k.label, k.key_prefix, k.key_suffix, k.scopes, k.environment, \
-         k.created_at, k.expires_at, k.revoked_at, k.last_used_at from api_keys k \
+        "select k.id, u.email, k.label, k.key_prefix, k.key_suffix, k.scopes, \
+         k.created_at, k.expires_at, k.revoked_at from api_keys k \
          join projects p on p.id = k.project_id join users u on u.id = k.user_id \
          where p.slug = $1 order by k.created_at, k.id";
     REVOKE_KEY = "platform.revoke_key" (TEXT, UUID)
         "update api_keys k set revoked_at = coalesce(k.revoked_at, now()) from projects p \
          where p.id = k.project_id and p.slug = $1 and k.id = $2 returning k.id";
-}
-
-/// A user's place in a project.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// The project.
-    pub project: ProjectId,
-    /// The user.
-    pub user: UserId,
-    /// The user's role.
-    pub role: Role,
 }
 
 /// A key to be stored. Its plaintext never comes here.
@@ -95,13 +84,13 @@ pub struct ListedKey {
     pub revoked_at: Option<OffsetDateTime>,
 }
 
-/// Finds or makes the user with `email`.
+/// Finds or makes the user with `email`; `None` when another transaction made it at this moment.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn user(tx: &Tx, fresh: UserId, email: &str) -> Result<UserId, StoreError> {
+pub async fn user(tx: &Tx, fresh: UserId, email: &str) -> Result<Option<UserId>, StoreError> {
     let row = tx.row(&USER, &[&fresh.0, &email]).await?;
-    Ok(row.map_or(fresh, |row| UserId(row.get("id"))))
+    Ok(row.map(|row| UserId(row.get("id"))))
 }
 
 /// Finds or makes the project `slug`; `None` when the name is a deleted project's.
@@ -131,49 +120,29 @@ pub async fn add_member(
     Ok(())
 }
 
-/// The place of the user with `email` in the project `slug`.
+/// The tenant that the user with `email` is in the project `slug`; `None` without a membership.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn find_member(tx: &Tx, slug: &str, email: &str) -> Result<Option<Member>, StoreError> {
+pub async fn find_member(tx: &Tx, slug: &str, email: &str) -> Result<Option<Tenant>, StoreError> {
     let row = tx.row(&FIND_MEMBER, &[&slug, &email]).await?;
-    let member = row.map(|row| {
-        let user = UserId(row.get("user_id"));
-        let place = Place { table: "memberships", column: "role", id: &user };
-        let role = place.parse(row.get("role"))?;
-        Ok(Member { project: ProjectId(row.get("project_id")), user, role })
-    });
-    member.transpose()
-}
-
-/// The tenant of a proven membership, for the command line; `None` when there is none.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn tenant_for_member(
-    store: &Store,
-    platform: &Platform,
-    slug: &str,
-    email: &str,
-) -> Result<Option<Tenant>, StoreError> {
-    let member = store.administer(platform, async |tx| find_member(tx, slug, email).await).await?;
-    Ok(member.map(|member| Tenant::new(member.project, member.user)))
+    Ok(row.map(|row| Tenant::new(ProjectId(row.get("project_id")), UserId(row.get("user_id")))))
 }
 
 /// Stores a key of `member`.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn insert_key(tx: &Tx, member: &Member, key: &NewKey) -> Result<(), StoreError> {
+pub async fn insert_key(tx: &Tx, member: &Tenant, key: &NewKey) -> Result<(), StoreError> {
     let environment = if key.test { "test" } else { "live" };
     let (id, hash, scopes) = (key.id.0, key.hash.as_slice(), key.scopes.names());
     let NewKey { prefix, suffix, label, rate_limit, expires_at, .. } = key;
     tx.rows(
         &INSERT_KEY,
         &[
-            &member.project.0,
+            &member.project().0,
             &id,
-            &member.user.0,
+            &member.user().0,
             &hash,
             prefix,
             suffix,

@@ -4,7 +4,6 @@
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use crate::model::search::Filter;
 use crate::model::{DocumentId, DocumentPath};
 use crate::store::row::Place;
 use crate::store::statement::statements;
@@ -12,7 +11,7 @@ use crate::store::{StoreError, Tenant, Tx};
 
 statements! {
     WORDS = "search.words" (UUID, TEXT, TEXT, TEXT_ARRAY, TIMESTAMPTZ, INT4, INT4)
-        "select d.id, d.path, d.version, s.heading_path, s.first_line, f.rank, \
+        "select d.id, d.path, s.heading_path, s.first_line, f.rank, \
          ts_headline(app.search_config(s.language), s.body, \
          websearch_to_tsquery(app.search_config(s.language), $2), \
          'HighlightAll=true, StartSel=' || chr(57344) || ', StopSel=' || chr(57345)) as body \
@@ -22,7 +21,7 @@ statements! {
          join documents d on d.project_id = $1 and d.id = f.document_id \
          order by f.rank desc, f.document_id, f.ordinal";
     LITERAL = "search.literal" (UUID, TEXT, BOOL, TEXT, TEXT_ARRAY, TIMESTAMPTZ, INT4, INT4)
-        "select d.id, d.path, d.version, s.heading_path, s.first_line, 1.0::float4 as rank, s.body \
+        "select d.id, d.path, s.heading_path, s.first_line, 1.0::float4 as rank, s.body \
          from document_sections s join documents d \
          on d.project_id = $1 and d.id = s.document_id \
          where s.project_id = $1 and case when $3 then strpos(s.body, $2) > 0 \
@@ -39,15 +38,22 @@ pub const MARK: char = '\u{e000}';
 /// Ends it.
 pub const UNMARK: char = '\u{e001}';
 
+/// Which documents are searched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only documents whose path begins so.
+    pub path_prefix: Option<String>,
+    /// Only these documents.
+    pub paths: Option<Vec<DocumentPath>>,
+    /// Only documents written since.
+    pub updated_since: Option<OffsetDateTime>,
+}
+
 /// A section that matches.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The document.
-    pub document: DocumentId,
-    /// Its path.
+    /// The document's path.
     pub path: DocumentPath,
-    /// Its version.
-    pub version: i32,
     /// The headings above the section.
     pub heading: String,
     /// The section's first line.
@@ -127,9 +133,7 @@ fn found(row: &Row) -> Result<Found, StoreError> {
     let place = Place { table: "documents", column: "path", id: &document };
     let path = DocumentPath::parse(row.get("path")).map_err(|error| place.broken(error))?;
     Ok(Found {
-        document,
         path,
-        version: row.get("version"),
         heading: row.get("heading_path"),
         first_line: row.get("first_line"),
         body: row.get("body"),

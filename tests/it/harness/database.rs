@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use mbmcp::access::key::ApiKey;
-use mbmcp::access::keys::{self, KeyRequest, KeysError};
+use mbmcp::access::keys::{self, KeyRequest};
 use mbmcp::config::{DatabaseConfig, Variables};
 use mbmcp::model::{Ambient, KeyId, Role, Scope, Scopes};
 use mbmcp::store::{Platform, Store, Tenant, migrate};
@@ -111,14 +110,9 @@ impl Database {
             lifetime: lifetime.map(|lifetime| lifetime.try_into().unwrap()),
         };
         let ambient = Ambient::default();
-        let issued = self
-            .store
-            .administer(&Platform::of_operator(), async |tx| {
-                keys::ensure_member(tx, &ambient, (project, &user), role).await?;
-                keys::issue(tx, &ambient, &request).await
-            })
-            .await;
-        let (id, key): (KeyId, ApiKey) = issued.map_err(|error: KeysError| error).unwrap();
+        let platform = Platform::of_operator();
+        let created = keys::create(&self.store, &platform, &ambient, &request, Some(role)).await;
+        let (id, key) = created.unwrap();
         let record = mbmcp::store::pg::keys::authenticate(&self.store, &key.hash()).await.unwrap();
         let tenant = record.unwrap().tenant();
         let project = project.to_owned();

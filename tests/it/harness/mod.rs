@@ -10,7 +10,7 @@ mod wait;
 
 pub use client::{Client, Reply};
 pub use database::{Database, Login, TestKey};
-pub use private_cluster::{PRIVATE_LOGIN, PrivateCluster};
+pub use private_cluster::PrivateCluster;
 pub use process::{Process, mbmcp};
 pub use server::Server;
 pub use wait::eventually;

@@ -5,9 +5,6 @@ use mbmcp::embedded::{Cluster, Options, SUPERUSER};
 use mbmcp::store::migrate;
 use tokio_postgres::{Client, NoTls};
 
-/// The login of servers on it.
-pub const PRIVATE_LOGIN: &str = "mbmcp_private_server";
-
 /// A running Postgres that stops and vanishes with the test.
 pub struct PrivateCluster {
     cluster: Cluster,
@@ -32,19 +29,15 @@ impl PrivateCluster {
     pub async fn migrated() -> Self {
         let this = Self::start().await;
         let url = Variables::of([("DATABASE_URL", this.url(SUPERUSER))]);
-        migrate::run(&DatabaseConfig::read_alone(url).unwrap()).await.unwrap();
-        let login = format!(
-            "create role {PRIVATE_LOGIN} login noinherit; \
-             grant app_user, app_platform, app_server to {PRIVATE_LOGIN}"
-        );
-        this.connect().await.batch_execute(&login).await.unwrap();
+        let config = DatabaseConfig::read_alone(url).unwrap();
+        migrate::run(&config).await.unwrap();
+        migrate::make_server_login(&config).await.unwrap();
         this
     }
 
     /// How to reach its database `postgres` as `user`.
     pub fn url(&self, user: &str) -> String {
-        let host = self.cluster.socket_dir().to_str().unwrap().replace('/', "%2F");
-        format!("postgresql://{user}@{host}:5432/postgres")
+        self.cluster.connection_url(user, "postgres")
     }
 
     /// A connection as superuser.

@@ -122,7 +122,7 @@ async fn writing_to_redis_makes_no_key_valid() {
     let genuine: String = redis.get(&names[0]).await.unwrap();
     let payload = genuine.split('.').next().unwrap();
     for forged in [genuine.clone(), format!("{payload}.AAAA"), "{}".to_owned(), String::new()] {
-        let entropy = mbmcp::model::Entropy::system();
+        let entropy = mbmcp::model::Entropy::default();
         let made_up = mbmcp::access::key::ApiKey::generate(&entropy, false).unwrap();
         let name = format!("{prefix}:key:{}", hex::encode(made_up.hash()));
         let () = redis.set(&name, &forged).await.unwrap();

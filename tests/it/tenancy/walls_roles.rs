@@ -2,7 +2,9 @@
 //! roles are shared by all its databases, and other tests lean on them.
 
 use super::plants::{Plant, RESTORE, Site};
-use crate::harness::{Database, PRIVATE_LOGIN, PrivateCluster};
+use mbmcp::store::migrate::SERVER_LOGIN;
+
+use crate::harness::{Database, PrivateCluster};
 
 /// Each of our roles with each attribute, and as a member of something.
 const ROLES: &str = "
@@ -23,23 +25,23 @@ fn login_plants() -> Vec<Plant> {
     let mut plants = Vec::new();
     for role in ["app_auth", "app_search", "app_worker"] {
         plants.push(Plant::new(
-            &format!("grant {role} to {PRIVATE_LOGIN}"),
-            &format!("revoke {role} from {PRIVATE_LOGIN}"),
-            &format!("run: REVOKE {role} FROM {PRIVATE_LOGIN}"),
+            &format!("grant {role} to {SERVER_LOGIN}"),
+            &format!("revoke {role} from {SERVER_LOGIN}"),
+            &format!("run: REVOKE {role} FROM {SERVER_LOGIN}"),
         ));
         plants.push(Plant::new(
             &format!(
-                "create role between; grant {role} to between; grant between to {PRIVATE_LOGIN}"
+                "create role between; grant {role} to between; grant between to {SERVER_LOGIN}"
             ),
             "drop role between",
-            &format!("run: REVOKE {role} FROM {PRIVATE_LOGIN} (or from the role in between)"),
+            &format!("run: REVOKE {role} FROM {SERVER_LOGIN} (or from the role in between)"),
         ));
     }
     for role in ["app_user", "app_platform"] {
         plants.push(Plant::new(
-            &format!("revoke {role} from {PRIVATE_LOGIN}"),
-            &format!("grant {role} to {PRIVATE_LOGIN}"),
-            &format!("run: GRANT {role} TO {PRIVATE_LOGIN}"),
+            &format!("revoke {role} from {SERVER_LOGIN}"),
+            &format!("grant {role} to {SERVER_LOGIN}"),
+            &format!("run: GRANT {role} TO {SERVER_LOGIN}"),
         ));
     }
     plants
@@ -48,7 +50,7 @@ fn login_plants() -> Vec<Plant> {
 #[tokio::test]
 async fn roles_with_more_rights_than_theirs_are_refused() {
     let cluster = PrivateCluster::migrated().await;
-    let url = cluster.url(PRIVATE_LOGIN);
+    let url = cluster.url(SERVER_LOGIN);
     let database = Database::new().await;
     let site = Site::elsewhere(cluster.connect().await, &database, &url);
     assert_eq!(site.refusal().await, None, "control");
@@ -61,7 +63,7 @@ async fn roles_with_more_rights_than_theirs_are_refused() {
 
     // Only warned about: every transaction sets its role, which ends what a superuser may.
     for powerful in ["superuser", "bypassrls"] {
-        site.owner.batch_execute(&format!("alter role {PRIVATE_LOGIN} {powerful}")).await.unwrap();
+        site.owner.batch_execute(&format!("alter role {SERVER_LOGIN} {powerful}")).await.unwrap();
         assert_eq!(site.refusal().await, None, "{powerful}");
     }
     drop(site);
@@ -71,8 +73,8 @@ async fn roles_with_more_rights_than_theirs_are_refused() {
 /// The one role without which not even the migrations can be read.
 async fn login_without_app_server(site: &Site<'_>) {
     let plant = Plant::new(
-        &format!("revoke app_server from {PRIVATE_LOGIN}"),
-        &format!("grant app_server to {PRIVATE_LOGIN}"),
+        &format!("revoke app_server from {SERVER_LOGIN}"),
+        &format!("grant app_server to {SERVER_LOGIN}"),
         "app_server",
     );
     site.refuses(&[plant], 1, &["GRANT app_server TO"]).await;

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rfc3339;
 use crate::mcp::tools::ToolError;
 use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
 use crate::memory::core_documents;
+use crate::model::clock::rfc3339;
 use crate::model::document::{MAX_DOCUMENTS, MAX_PROJECT_BYTES};
 use crate::store::Tx;
 use crate::store::pg::documents;

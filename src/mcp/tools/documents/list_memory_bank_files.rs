@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::Listed;
 use crate::mcp::tools::ToolError;
 use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
-use crate::memory::documents;
+use crate::memory::cursor::MAX_CURSOR_CHARS;
+use crate::memory::documents::{self, MAX_LISTED};
+use crate::model::document_path::MAX_PATH_BYTES;
 use crate::store::Tx;
 
 #[derive(Deserialize, JsonSchema)]
@@ -14,13 +16,13 @@ use crate::store::Tx;
 pub struct Input {
     /// Only documents whose name begins so, e.g. `guides/`.
     #[serde(default)]
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = MAX_PATH_BYTES))]
     prefix: String,
     #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 500))]
+    #[schemars(range(min = 1, max = MAX_LISTED))]
     limit: usize,
     /// `nextCursor` of the page before.
-    #[schemars(length(max = 4096))]
+    #[schemars(length(max = MAX_CURSOR_CHARS))]
     cursor: Option<String>,
 }
 

@@ -14,11 +14,10 @@ pub(super) use read_memory_bank_file::ReadMemoryBankFile;
 pub(super) use search_memory_bank::SearchMemoryBank;
 pub(super) use write_memory_bank_file::WriteMemoryBankFile;
 
+use crate::model::clock::rfc3339;
 use crate::model::{DocumentPath, DocumentSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::ToolError;
 
@@ -56,9 +55,4 @@ impl From<DocumentSummary> for Listed {
 /// The document that an argument names.
 fn path(filename: &str) -> Result<DocumentPath, ToolError> {
     DocumentPath::parse(filename).map_err(ToolError::mendable)
-}
-
-fn rfc3339(time: OffsetDateTime) -> String {
-    // Fails only for years beyond 9999.
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }

@@ -8,13 +8,14 @@ use crate::mcp::tools::ToolError;
 use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
 use crate::memory::documents;
 use crate::model::document::MAX_DOCUMENT_BYTES;
+use crate::model::document_path::MAX_PATH_BYTES;
 use crate::store::Tx;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Input {
     /// The document's name, e.g. `active-context.md`.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(min = 1, max = MAX_PATH_BYTES))]
     filename: String,
     #[serde(default = "yes")]
     include_etag: bool,
@@ -26,7 +27,7 @@ pub struct Input {
     #[schemars(range(min = 1))]
     end_line: Option<usize>,
     /// Characters to return at most, in whole lines.
-    #[schemars(range(min = 1, max = 524_288))]
+    #[schemars(range(min = 1, max = MAX_DOCUMENT_BYTES))]
     max_chars: Option<usize>,
 }
 

@@ -8,15 +8,19 @@ use time::format_description::well_known::Rfc3339;
 use super::path;
 use crate::mcp::tools::ToolError;
 use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
-use crate::memory::search::{Query, search};
-use crate::model::search::{Filter, Hit, Matching};
+use crate::memory::cursor::MAX_CURSOR_CHARS;
+use crate::memory::search::{
+    Hit, MAX_FILES, MAX_QUERY_CHARS, MAX_RESULTS, Matching, Query, search,
+};
+use crate::model::document_path::MAX_PATH_BYTES;
 use crate::store::Tx;
+use crate::store::pg::search::Filter;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Input {
     /// Words, "a phrase", OR, -not; or, in literal mode, the exact text.
-    #[schemars(length(min = 1, max = 500))]
+    #[schemars(length(min = 1, max = MAX_QUERY_CHARS))]
     query: String,
     /// `words` ranks by relevance and forgives typos; `literal` finds the exact text.
     #[serde(default)]
@@ -25,19 +29,19 @@ pub struct Input {
     #[serde(default)]
     case_sensitive: bool,
     /// Only these documents.
-    #[schemars(length(min = 1, max = 1000))]
+    #[schemars(length(min = 1, max = MAX_FILES))]
     files: Option<Vec<String>>,
     /// Only documents whose name begins so.
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = MAX_PATH_BYTES))]
     path_prefix: Option<String>,
     /// Only documents written since, RFC 3339.
     #[schemars(length(max = 40))]
     updated_since: Option<String>,
     #[serde(default = "default_results")]
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 1, max = MAX_RESULTS))]
     max_results: usize,
-    /// `nextCursor` of the answer before.
-    #[schemars(length(max = 4096))]
+    /// `nextCursor` of the answer before; 10,000 results can be paged through.
+    #[schemars(length(max = MAX_CURSOR_CHARS))]
     cursor: Option<String>,
 }
 
@@ -107,8 +111,9 @@ fn query(input: Input) -> Result<Query, ToolError> {
     let paths =
         input.files.map(|files| files.iter().map(|file| path(file)).collect()).transpose()?;
     let since = input.updated_since.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
-    let updated_since = since
-        .map_err(|_| ToolError::mendable("`updatedSince` is no time like 2026-01-31T12:00:00Z"))?;
+    let updated_since = since.map_err(|_| {
+        ToolError::mendable("`updatedSince` must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
+    })?;
     Ok(Query {
         text: input.query,
         matching,

@@ -8,13 +8,14 @@ use crate::mcp::tools::ToolError;
 use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
 use crate::memory::{Draft, Precondition, write};
 use crate::model::Etag;
+use crate::model::document_path::MAX_PATH_BYTES;
 use crate::store::Tx;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Input {
     /// The document's name, e.g. `notes/today.md`.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(min = 1, max = MAX_PATH_BYTES))]
     filename: String,
     /// The whole text, at most 512 KiB; stored exactly as given.
     content: String,
