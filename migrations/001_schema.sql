@@ -276,10 +276,19 @@ RETURN CASE language
   WHEN 'yiddish'    THEN 'pg_catalog.yiddish'::regconfig
 END;
 
+-- Text as it is searched: what joins words in code, paths and addresses becomes a space, character
+-- by character, so that places stay where they are. Without it the parser takes <Widget> for a
+-- tag and src/store/tenant.rs for one word. Queries pass through it as well.
+CREATE FUNCTION app.search_text(body text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN translate(body, '<>/\.:=@#&|`~^()[]{}*+,;_', '                         ');
+
 -- app_user and app_platform need it as well: CHECK and generated columns are
 -- evaluated as the role that writes.
 CALL app.close_function('app.search_config(text)');
+CALL app.close_function('app.search_text(text)');
 GRANT EXECUTE ON FUNCTION app.search_config(text) TO app_user, app_platform, app_search;
+GRANT EXECUTE ON FUNCTION app.search_text(text) TO app_user, app_search;
 
 -- ---------------------------------------------------------------------------
 -- schema_migrations: which of these files have run. Its policies stand here,
@@ -545,8 +554,8 @@ CREATE TABLE public.document_sections (
   language      text      NOT NULL,
   body          text      NOT NULL,
   tsv           tsvector  NOT NULL GENERATED ALWAYS AS (
-    setweight(to_tsvector(app.search_config(language), heading_path), 'A')
-    || setweight(to_tsvector(app.search_config(language), body), 'B')
+    setweight(to_tsvector(app.search_config(language), app.search_text(heading_path)), 'A')
+    || setweight(to_tsvector(app.search_config(language), app.search_text(body)), 'B')
   ) STORED,
 
   CONSTRAINT document_sections_pkey                PRIMARY KEY (project_id, document_id, ordinal),

@@ -72,7 +72,7 @@ BEGIN ATOMIC
     FROM (
            SELECT p.id AS project_id,
                   websearch_to_tsquery(app.search_config(p.search_language),
-                                       left(search_sections.query, 2000)) AS words
+                                       app.search_text(left(search_sections.query, 2000))) AS words
              FROM public.projects p
             WHERE p.id = app.current_project_id()
          ) asked

@@ -5,7 +5,7 @@ use crate::store::pg::search::{self, Filter, Found, Window};
 use crate::store::{StoreError, Tenant, Tx};
 
 use super::cursor::{CursorError, Cursors};
-use super::snippet::snippet;
+use super::snippet::{Wanted, snippet};
 
 /// The most results of one answer.
 pub const MAX_RESULTS: usize = 100;
@@ -97,35 +97,46 @@ pub async fn search(
     let position = cursors.position(query.cursor.as_deref())?;
     // What was sealed was a number; the beginning is empty.
     let skip: usize = position.parse().unwrap_or(0);
-    let (mut found, corrected) = find(tx, tenant, query, skip).await?;
+    let Search { mut found, query: searched, corrected } = find(tx, tenant, query, skip).await?;
     let more = found.len() > query.limit && skip + query.limit < MAX_DEPTH;
     found.truncate(query.limit);
     let next_cursor = more.then(|| cursors.after(&(skip + query.limit).to_string()));
-    let wanted = corrected.as_ref().unwrap_or(&query.text);
-    let hits = found.into_iter().map(|found| hit(found, wanted)).collect();
-    Ok(Results { hits, corrected, next_cursor })
+    let hits = found.into_iter().map(|found| hit(found, &searched, query.matching)).collect();
+    Ok(Results { hits, corrected: corrected.then_some(searched), next_cursor })
 }
 
-async fn find(
-    tx: &Tx,
-    tenant: &Tenant,
-    query: &Query,
-    skip: usize,
-) -> Result<(Vec<Found>, Option<String>), StoreError> {
+/// What was searched in the end.
+struct Search {
+    found: Vec<Found>,
+    query: String,
+    corrected: bool,
+}
+
+/// By words; where that finds nothing, with misspelt words corrected; where that finds nothing
+/// either (scripts without spaces, words too common to be indexed), the exact text.
+async fn find(tx: &Tx, tenant: &Tenant, query: &Query, skip: usize) -> Result<Search, StoreError> {
     let window = Window { skip: small(skip), take: small(query.limit + 1) };
-    if let Matching::Literal { case_sensitive } = query.matching {
-        let wanted = (query.text.as_str(), case_sensitive);
-        return Ok((search::literal(tx, tenant, wanted, &query.filter, window).await?, None));
+    let Query { text, matching, filter, .. } = query;
+    let as_given = |found| Search { found, query: text.clone(), corrected: false };
+    if let Matching::Literal { case_sensitive } = *matching {
+        let found = search::literal(tx, tenant, (text, case_sensitive), filter, window).await?;
+        return Ok(as_given(found));
     }
-    let found = search::words(tx, tenant, &query.text, &query.filter, window).await?;
+    let found = search::words(tx, tenant, text, filter, window).await?;
     if !found.is_empty() {
-        return Ok((found, None));
+        return Ok(as_given(found));
     }
-    let Some(corrected) = correct(tx, &query.text).await? else {
-        return Ok((found, None));
-    };
-    let found = search::words(tx, tenant, &corrected, &query.filter, window).await?;
-    Ok((found, Some(corrected)))
+    if let Some(query) = correct(tx, text).await? {
+        let found = search::words(tx, tenant, &query, filter, window).await?;
+        if !found.is_empty() {
+            return Ok(Search { found, query, corrected: true });
+        }
+    }
+    let exact = text.trim().trim_matches('"');
+    if exact.is_empty() {
+        return Ok(as_given(found));
+    }
+    Ok(as_given(search::literal(tx, tenant, (exact, false), filter, window).await?))
 }
 
 /// `text` with each word that the project does not know replaced by the nearest that it knows;
@@ -159,7 +170,15 @@ fn replace_words(text: &str, change: impl Fn(&str) -> String) -> String {
     changed
 }
 
-fn hit(found: Found, wanted: &str) -> Hit {
+fn hit(found: Found, query: &str, matching: Matching) -> Hit {
+    let exact = query.trim().trim_matches('"');
+    let wanted = match (&found.marked, matching) {
+        (Some(marked), _) => Wanted::Words { query, marked },
+        (None, Matching::Words) => Wanted::Literal { text: exact, case_sensitive: false },
+        (None, Matching::Literal { case_sensitive }) => {
+            Wanted::Literal { text: query, case_sensitive }
+        }
+    };
     let shown = snippet(&found.body, wanted);
     Hit {
         path: found.path,

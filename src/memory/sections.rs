@@ -4,8 +4,12 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// The largest section, in bytes: more distinct words than this may hold do not fit a tsvector.
 pub const MAX_SECTION_BYTES: usize = 32 * 1024;
+/// The most sections of a document that begin with a heading; beyond, headings are plain text.
+pub const MAX_HEADINGS: usize = 1000;
+/// The longest path of headings, in bytes; its outer headings give way.
+pub const MAX_HEADING_BYTES: usize = 300;
 /// The longest heading kept of each level, in characters.
-const MAX_HEADING_CHARS: usize = 120;
+const MAX_TITLE_CHARS: usize = 100;
 /// Stands between the headings of a path.
 const SEPARATOR: &str = " > ";
 
@@ -38,9 +42,8 @@ pub fn sections(text: &str) -> Vec<Section<'_>> {
     for (index, heading) in headings.iter().enumerate() {
         path.retain(|(level, _)| *level < heading.level);
         path.push((heading.level, &heading.title));
-        let titles: Vec<&str> = path.iter().map(|(_, title)| *title).collect();
         let end = headings.get(index + 1).map_or(text.len(), |next| next.offset);
-        found.push(heading.offset, end, &titles.join(SEPARATOR));
+        found.push(heading.offset, end, &join(&path));
     }
     found.sections
 }
@@ -58,14 +61,33 @@ fn headings(text: &str) -> Vec<Heading> {
             }
             (Event::End(TagEnd::Heading(_)), Some(_)) => headings.extend(open.take()),
             (Event::Text(words) | Event::Code(words), Some(heading)) => {
-                let room = MAX_HEADING_CHARS.saturating_sub(heading.title.chars().count());
+                let room = MAX_TITLE_CHARS.saturating_sub(heading.title.chars().count());
                 heading.title.extend(words.chars().take(room));
             }
             _ => {}
         }
     }
     headings.dedup_by_key(|heading| heading.offset);
+    headings.truncate(MAX_HEADINGS);
     headings
+}
+
+/// The titles of `path`, as many of the innermost as fit.
+fn join(path: &[(HeadingLevel, &str)]) -> String {
+    let mut joined = String::new();
+    for (_, title) in path.iter().rev() {
+        let longer = if joined.is_empty() {
+            (*title).to_owned()
+        } else {
+            format!("{title}{SEPARATOR}{joined}")
+        };
+        if longer.len() > MAX_HEADING_BYTES && !joined.is_empty() {
+            break;
+        }
+        joined = longer;
+    }
+    joined.truncate(joined.floor_char_boundary(MAX_HEADING_BYTES));
+    joined
 }
 
 /// Cuts ranges of a text into sections, counting lines on the way.
@@ -136,6 +158,21 @@ mod tests {
         assert!(found[1].body.starts_with('x') && found[1].first_line > 300);
         let unbroken = "é".repeat(MAX_SECTION_BYTES);
         assert_eq!(sections(&unbroken).len(), 2);
+    }
+
+    #[test]
+    fn a_document_of_headings_makes_a_bounded_index() {
+        let many = "# a\n".repeat(130_000);
+        let found = sections(&many);
+        let cuts = many.len() / MAX_SECTION_BYTES;
+        assert!(found.len() <= MAX_HEADINGS + cuts + 2, "{}", found.len());
+        let deep =
+            (1..=6).map(|level| format!("{} {}\n", "#".repeat(level), "\u{1f600}".repeat(118)));
+        let deep: String = deep.collect();
+        let last = sections(&deep).pop().unwrap();
+        assert!(last.heading.len() <= MAX_HEADING_BYTES, "{}", last.heading.len());
+        let path = sections("# One\n## Two\n### Three\n").pop().unwrap().heading;
+        assert_eq!(path, "One > Two > Three");
     }
 
     proptest! {

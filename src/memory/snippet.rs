@@ -1,5 +1,7 @@
 //! What is shown of a match: its line and the text around it. Pure.
 
+use std::collections::HashSet;
+
 use crate::store::pg::search::{MARK, UNMARK};
 
 /// The longest snippet, in characters.
@@ -8,6 +10,26 @@ pub const MAX_SNIPPET_CHARS: usize = 320;
 const SHOWN_LINES: usize = 3;
 /// Characters kept before the match in a long line.
 const LEAD_CHARS: usize = 80;
+
+/// What is looked for within the text of a section.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// The words of `query`; `marked` is the text with marks around those that matched, and
+    /// otherwise the same lines.
+    Words {
+        /// As searched.
+        query: &'a str,
+        /// As the search engine marked it.
+        marked: &'a str,
+    },
+    /// Exactly `text`.
+    Literal {
+        /// As given.
+        text: &'a str,
+        /// Whether upper and lower case differ.
+        case_sensitive: bool,
+    },
+}
 
 /// A match within the text of a section.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,32 +40,79 @@ pub struct Snippet {
     pub text: String,
 }
 
-/// Finds `wanted` in `body`: first as it stands, without regard to case, else the first word that
-/// the search engine marked, else the beginning.
+/// The best place of `wanted` in `body`, or its beginning.
 #[must_use]
-pub fn snippet(body: &str, wanted: &str) -> Snippet {
-    let plain: String = body.chars().filter(|c| !matches!(*c, MARK | UNMARK)).collect();
-    let (lines, column) = position(body, &plain, wanted);
-    let shown: Vec<&str> = plain.lines().skip(lines).take(SHOWN_LINES).collect();
+pub fn snippet(body: &str, wanted: Wanted<'_>) -> Snippet {
+    let found = match wanted {
+        Wanted::Words { query, marked } => phrase(body, query).or_else(|| densest(marked)),
+        Wanted::Literal { text, case_sensitive } => literal(body, text, case_sensitive),
+    };
+    let Place { line, column } = found.unwrap_or(Place { line: 0, column: 0 });
+    let shown: Vec<&str> = body.lines().skip(line).take(SHOWN_LINES).collect();
     let shown = shown.join("\n");
     let skip = column.saturating_sub(LEAD_CHARS);
     let text: String = shown.chars().skip(skip).take(MAX_SNIPPET_CHARS).collect();
-    Snippet { line_offset: lines, text: text.trim().to_owned() }
+    Snippet { line_offset: line, text: text.trim().to_owned() }
 }
 
-/// The line (from 0) and the column (in characters) of the match.
-fn position(body: &str, plain: &str, wanted: &str) -> (usize, usize) {
-    let wanted = wanted.trim().trim_matches('"').to_lowercase();
+/// A place in a text: line and column from 0, the column in characters.
+#[derive(Clone, Copy)]
+struct Place {
+    line: usize,
+    column: usize,
+}
+
+impl Place {
+    fn of(text: &str, offset: usize) -> Self {
+        let before = &text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Self { line: before.matches('\n').count(), column: before[line_start..].chars().count() }
+    }
+}
+
+fn literal(body: &str, text: &str, case_sensitive: bool) -> Option<Place> {
+    if case_sensitive {
+        return body.find(text).map(|at| Place::of(body, at));
+    }
     // Lower case may be longer or shorter, but has the same lines.
-    let lower = plain.to_lowercase();
-    let exact = (!wanted.is_empty()).then(|| lower.find(&wanted)).flatten();
-    let before = match (exact, body.find(MARK)) {
-        (Some(at), _) => &lower[..at],
-        (None, Some(at)) => &body[..at],
-        (None, None) => "",
+    let lower = body.to_lowercase();
+    lower.find(&text.to_lowercase()).map(|at| Place::of(&lower, at))
+}
+
+/// The query as it stands, without regard to case, as whole words.
+fn phrase(body: &str, query: &str) -> Option<Place> {
+    let phrase = query.trim().trim_matches('"').to_lowercase();
+    if phrase.is_empty() {
+        return None;
+    }
+    let lower = body.to_lowercase();
+    let whole = |at: &usize| {
+        let before = lower[..*at].chars().next_back();
+        let after = lower[*at + phrase.len()..].chars().next();
+        ![before, after].into_iter().flatten().any(char::is_alphanumeric)
     };
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count(), before[line_start..].chars().count())
+    let at = lower.match_indices(&phrase).map(|(at, _)| at).find(whole)?;
+    Some(Place::of(&lower, at))
+}
+
+/// Where the most different marked words stand within the lines that are shown.
+fn densest(marked: &str) -> Option<Place> {
+    let lines: Vec<&str> = marked.lines().collect();
+    let words: Vec<HashSet<String>> = lines.iter().map(|line| marked_words(line)).collect();
+    let score = |line: usize| {
+        let shown = words[line..].iter().take(SHOWN_LINES).flatten();
+        shown.collect::<HashSet<_>>().len()
+    };
+    let candidates = (0..lines.len()).filter(|line| !words[*line].is_empty());
+    // `max_by_key` gives the last of equals: reversed, the first.
+    let line = candidates.rev().max_by_key(|line| score(*line))?;
+    let column = lines[line].find(MARK).map_or(0, |at| lines[line][..at].chars().count());
+    Some(Place { line, column })
+}
+
+fn marked_words(line: &str) -> HashSet<String> {
+    let parts = line.split(MARK).skip(1);
+    parts.filter_map(|part| Some(part.split_once(UNMARK)?.0.to_lowercase())).collect()
 }
 
 #[cfg(test)]
@@ -52,31 +121,65 @@ mod tests {
 
     use super::*;
 
-    fn found(body: &str, wanted: &str) -> (usize, String) {
-        let Snippet { line_offset, text } = snippet(body, wanted);
-        (line_offset, text)
+    fn mark(text: &str) -> String {
+        text.replace('<', &MARK.to_string()).replace('>', &UNMARK.to_string())
+    }
+
+    /// The line and text of a word search; `<` and `>` stand for the marks.
+    fn words(marked: &str, query: &str) -> (usize, String) {
+        let body: String = marked.chars().filter(|c| !"<>".contains(*c)).collect();
+        let found = snippet(&body, Wanted::Words { query, marked: &mark(marked) });
+        (found.line_offset, found.text)
     }
 
     #[test]
-    fn the_exact_text_comes_before_marked_words() {
-        let body = format!("the {MARK}cache{UNMARK}\nz\nof the Cache Key\nend");
-        assert_eq!(found(&body, "\"cache key\""), (2, "of the Cache Key\nend".to_owned()));
-        assert_eq!(found(&body, "keys caching"), (0, "the cache\nz\nof the Cache Key".to_owned()));
-        assert_eq!(found("a\nb", "zzz"), (0, "a\nb".to_owned()));
+    fn the_phrase_as_whole_words_comes_before_marked_words() {
+        let marked = "the <cache>\nz\nof the <Cache> <Key>\nend";
+        assert_eq!(words(marked, "\"cache key\""), (2, "of the Cache Key\nend".to_owned()));
+        let marked = "a\nconcatenate\n<cats>\nz\nz\n<cat> here";
+        assert_eq!(words(marked, "cat").0, 5, "not within concatenate");
+        assert_eq!(words("a\nb", "zzz"), (0, "a\nb".to_owned()));
+    }
+
+    #[test]
+    fn the_densest_lines_come_before_the_first_mark() {
+        let marked = "x\n<plugin> here\nz\nz\nz\na <plugin> <registration> <approach>\nend";
+        assert_eq!(words(marked, "approach plugin registration").0, 5);
+        let marked = "<one>\nz\nz\n<one>";
+        assert_eq!(words(marked, "ones twos").0, 0, "the first of equals");
+    }
+
+    #[test]
+    fn literal_text_is_found_in_its_case_and_with_its_spaces() {
+        let line = |text, case_sensitive| {
+            let body = "retrieval one\na Retrieval two\n  Retrieval\n";
+            snippet(body, Wanted::Literal { text, case_sensitive }).line_offset
+        };
+        assert_eq!(line("Retrieval", true), 1);
+        assert_eq!(line("Retrieval", false), 0);
+        assert_eq!(line("  Retrieval", true), 2);
     }
 
     #[test]
     fn a_long_line_is_cut_around_the_match() {
         let body = format!("{}needle{}", "a ".repeat(500), " b".repeat(500));
-        let (_, text) = found(&body, "needle");
-        assert!(text.contains("needle") && text.chars().count() <= MAX_SNIPPET_CHARS);
+        let found = snippet(&body, Wanted::Words { query: "needle", marked: &body });
+        assert!(found.text.contains("needle") && found.text.chars().count() <= MAX_SNIPPET_CHARS);
     }
 
     proptest! {
         #[test]
-        fn nothing_panics(body in "(\\PC|\\n|\u{e000}|\u{e001}){0,60}", wanted in "\\PC{0,8}") {
-            let found = snippet(&body, &wanted);
-            prop_assert!(found.text.chars().count() <= MAX_SNIPPET_CHARS);
+        fn nothing_panics(
+            body in "(\\PC|\\n|\u{e000}|\u{e001}){0,60}",
+            text in "\\PC{0,8}",
+            case_sensitive: bool,
+        ) {
+            for wanted in [
+                Wanted::Words { query: &text, marked: &body },
+                Wanted::Literal { text: &text, case_sensitive },
+            ] {
+                prop_assert!(snippet(&body, wanted).text.chars().count() <= MAX_SNIPPET_CHARS);
+            }
         }
     }
 }

@@ -104,6 +104,12 @@ impl DocumentPath {
     }
 }
 
+/// The beginning of document names, in the form that [`DocumentPath`] gives them.
+#[must_use]
+pub fn normalize_prefix(text: &str) -> String {
+    text.nfc().collect()
+}
+
 impl fmt::Display for DocumentPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -11,17 +11,18 @@ use crate::store::{StoreError, Tenant, Tx};
 
 statements! {
     WORDS = "search.words" (UUID, TEXT, TEXT, TEXT_ARRAY, TIMESTAMPTZ, INT4, INT4)
-        "select d.id, d.path, s.heading_path, s.first_line, f.rank, \
-         ts_headline(app.search_config(s.language), s.body, \
-         websearch_to_tsquery(app.search_config(s.language), $2), \
-         'HighlightAll=true, StartSel=' || chr(57344) || ', StopSel=' || chr(57345)) as body \
+        "select d.id, d.path, s.heading_path, s.first_line, s.body, f.rank, \
+         ts_headline(app.search_config(s.language), app.search_text(s.body), \
+         websearch_to_tsquery(app.search_config(s.language), app.search_text($2)), \
+         'HighlightAll=true, StartSel=' || chr(57344) || ', StopSel=' || chr(57345)) as marked \
          from app.search_sections($2, $3, $4, $5, $6, $7) f \
          join document_sections s on s.project_id = $1 \
          and s.document_id = f.document_id and s.ordinal = f.ordinal \
          join documents d on d.project_id = $1 and d.id = f.document_id \
          order by f.rank desc, f.document_id, f.ordinal";
     LITERAL = "search.literal" (UUID, TEXT, BOOL, TEXT, TEXT_ARRAY, TIMESTAMPTZ, INT4, INT4)
-        "select d.id, d.path, s.heading_path, s.first_line, 1.0::float4 as rank, s.body \
+        "select d.id, d.path, s.heading_path, s.first_line, s.body, 1.0::float4 as rank, \
+         null::text as marked \
          from document_sections s join documents d \
          on d.project_id = $1 and d.id = s.document_id \
          where s.project_id = $1 and case when $3 then strpos(s.body, $2) > 0 \
@@ -33,7 +34,7 @@ statements! {
         "select word, nearest from app.nearest_words($1)";
 }
 
-/// Begins a matching word in [`Found::body`] of a word search.
+/// Begins a matching word in [`Found::marked`].
 pub const MARK: char = '\u{e000}';
 /// Ends it.
 pub const UNMARK: char = '\u{e001}';
@@ -58,8 +59,10 @@ pub struct Found {
     pub heading: String,
     /// The section's first line.
     pub first_line: i32,
-    /// Its text; in a word search with [`MARK`] and [`UNMARK`] around matching words.
+    /// Its text.
     pub body: String,
+    /// Found by words: its text with [`MARK`] and [`UNMARK`] around them, the same lines.
+    pub marked: Option<String>,
     /// Higher is better.
     pub rank: f32,
 }
@@ -137,6 +140,7 @@ fn found(row: &Row) -> Result<Found, StoreError> {
         heading: row.get("heading_path"),
         first_line: row.get("first_line"),
         body: row.get("body"),
+        marked: row.get("marked"),
         rank: row.get("rank"),
     })
 }

@@ -21,11 +21,9 @@ statements! {
         "insert into project_words (project_id, word) \
          select $1, w.word from ( \
            select distinct t.lexeme as word from document_sections s, \
-           unnest(to_tsvector('simple', s.heading_path || ' ' || s.body)) as t \
+           unnest(to_tsvector('simple', app.search_text(s.heading_path || ' ' || s.body))) as t \
            where s.project_id = $1 and s.document_id = any($2) \
-         ) w where w.word ~ '^[[:alpha:]]{3,64}$' and not exists ( \
-           select from project_words k where k.project_id = $1 and k.word = w.word \
-         ) order by w.word on conflict do nothing";
+         ) w where w.word ~ '^[[:alpha:]]{3,64}$' order by w.word on conflict do nothing";
 }
 
 /// A section of a document, as indexed.

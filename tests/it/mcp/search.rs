@@ -120,3 +120,38 @@ async fn what_was_rewritten_is_found_anew_and_no_longer_as_it_was() {
     let old = search(&client, json!({ "query": "slow" })).await;
     assert!(places(&old).iter().all(|(filename, ..)| filename != "notes.md"));
 }
+
+#[tokio::test]
+async fn code_paths_addresses_and_scripts_without_spaces_are_found() {
+    let database = Database::new().await;
+    let (_server, client) = bank(&database).await;
+    let text = "A `Vec<Widget>` in src/store/tenant.rs\n<!-- the flamingo protocol -->\n\
+                https://example.test/deep/quokka?x=1\n認証トークンを検証する\nto be or not to be\n";
+    client.write("code.md", text).await;
+    for (query, line) in [
+        ("widget", 1),
+        ("Vec<Widget>", 1),
+        ("tenant", 1),
+        ("tenant.rs", 1),
+        ("src/store/tenant.rs", 1),
+        ("flamingo", 2),
+        ("quokka", 3),
+        ("認証", 4),
+        ("\"to be or not to be\"", 5),
+    ] {
+        let found = search(&client, json!({ "query": query })).await;
+        assert_eq!(places(&found), [place("code.md", "", line)], "{query}");
+    }
+}
+
+#[tokio::test]
+async fn prefixes_are_read_as_names_are() {
+    let database = Database::new().await;
+    let (_server, client) = bank(&database).await;
+    client.write("caf\u{e9}/menu.md", "croissant").await;
+    let found =
+        search(&client, json!({ "query": "croissant", "pathPrefix": "cafe\u{301}/" })).await;
+    assert_eq!(places(&found).len(), 1);
+    let listed = client.ok("list_memory_bank_files", json!({ "prefix": "cafe\u{301}/" })).await;
+    assert_eq!(listed["files"].as_array().unwrap().len(), 1);
+}

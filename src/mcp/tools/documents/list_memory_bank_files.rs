@@ -8,7 +8,7 @@ use crate::mcp::tools::ToolError;
 use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
 use crate::memory::cursor::MAX_CURSOR_CHARS;
 use crate::memory::documents::{self, MAX_LISTED};
-use crate::model::document_path::MAX_PATH_BYTES;
+use crate::model::document_path::{MAX_PATH_BYTES, normalize_prefix};
 use crate::store::Tx;
 
 #[derive(Deserialize, JsonSchema)]
@@ -51,7 +51,8 @@ impl Tool for ListMemoryBankFiles {
     type Output = Output;
 
     async fn call(call: &ToolCall<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
-        let wanted = (input.prefix.as_str(), input.limit);
+        let prefix = normalize_prefix(&input.prefix);
+        let wanted = (prefix.as_str(), input.limit);
         let cursor = input.cursor.as_deref();
         let page = documents::list(tx, call.tenant(), call.sealer, wanted, cursor).await?;
         let files = page.documents.into_iter().map(Listed::from).collect();

@@ -12,7 +12,7 @@ use crate::memory::cursor::MAX_CURSOR_CHARS;
 use crate::memory::search::{
     Hit, MAX_FILES, MAX_QUERY_CHARS, MAX_RESULTS, Matching, Query, search,
 };
-use crate::model::document_path::MAX_PATH_BYTES;
+use crate::model::document_path::{MAX_PATH_BYTES, normalize_prefix};
 use crate::store::Tx;
 use crate::store::pg::search::Filter;
 
@@ -114,10 +114,11 @@ fn query(input: Input) -> Result<Query, ToolError> {
     let updated_since = since.map_err(|_| {
         ToolError::mendable("`updatedSince` must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
     })?;
+    let path_prefix = input.path_prefix.as_deref().map(normalize_prefix);
     Ok(Query {
         text: input.query,
         matching,
-        filter: Filter { path_prefix: input.path_prefix, paths, updated_since },
+        filter: Filter { path_prefix, paths, updated_since },
         limit: input.max_results,
         cursor: input.cursor,
     })
