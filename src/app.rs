@@ -73,6 +73,7 @@ pub async fn build(
         store,
         ambient,
         sealer,
+        call_timeout: config.server.request_timeout,
         session_ttl: config.server.session_ttl,
         tools: Registry::new().map_err(StartError::Tools)?,
     });

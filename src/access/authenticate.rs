@@ -21,6 +21,8 @@ use crate::store::{Store, StoreError};
 pub const FRESH: Duration = Duration::from_secs(5);
 /// How many answers are kept there.
 const MAX_CACHED: u64 = 50_000;
+/// How long a key that was good is looked up although wrong ones come from its address too.
+const REMEMBERED_GOOD: Duration = Duration::from_mins(10);
 
 /// Why a caller is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,8 @@ pub struct Authenticator {
     store: Store,
     shared: Option<KeyCache>,
     cache: Cache<KeyHash, Option<Arc<KeyRecord>>>,
+    /// Keys that were good a while ago: no proof of anything but that they are worth a look-up.
+    once_good: Cache<KeyHash, ()>,
     wrong: WrongKeys,
     clock: Clock,
 }
@@ -66,8 +70,16 @@ impl Authenticator {
     /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one.
     #[must_use]
     pub fn new(store: Store, shared: Option<KeyCache>, clock: Clock) -> Self {
-        let cache = Cache::builder().max_capacity(MAX_CACHED).time_to_live(FRESH).build();
-        Self { store, shared, cache, wrong: WrongKeys::default(), clock }
+        let builder = Cache::builder().max_capacity(MAX_CACHED).time_to_live(FRESH);
+        let once_good = Cache::builder().max_capacity(MAX_CACHED).time_to_live(REMEMBERED_GOOD);
+        Self {
+            store,
+            shared,
+            cache: builder.build(),
+            once_good: once_good.build(),
+            wrong: WrongKeys::default(),
+            clock,
+        }
     }
 
     /// The caller who presented `key` from `address`.
@@ -76,47 +88,60 @@ impl Authenticator {
     /// When the key is malformed, unknown, expired or revoked, when the address has presented too
     /// many wrong ones, or when nobody can tell.
     pub async fn authenticate(&self, key: &str, address: IpAddr) -> Result<Caller, AuthError> {
-        let Some(key) = ApiKey::parse(key) else {
-            self.wrong.count(address);
-            return Err(AuthError::Malformed);
-        };
-        let hash = key.hash();
+        let hash = ApiKey::parse(key).ok_or(AuthError::Malformed)?.hash();
         let known = match self.cache.get(&hash).await {
             Some(known) => known,
             None => self.look_up(hash, address).await?,
         };
         let valid = known.filter(|record| !self.has_expired(record));
-        let Some(record) = valid else {
-            self.wrong.count(address);
-            return Err(AuthError::Invalid);
-        };
-        Ok(Caller::new(record))
+        valid.map(Caller::new).ok_or(AuthError::Invalid)
     }
 
+    /// Asks Redis, then Postgres. A key that turns out wrong is counted against its address, once
+    /// for as long as the answer is kept; an address with too many of them waits, but for keys
+    /// that were good before.
     async fn look_up(
         &self,
         hash: KeyHash,
         address: IpAddr,
     ) -> Result<Option<Arc<KeyRecord>>, AuthError> {
-        if let Some(wait) = self.wrong.wait(address) {
+        let wait = self.wrong.wait(address);
+        if let Some(wait) = wait
+            && !self.once_good.contains_key(&hash)
+        {
             return Err(AuthError::TooManyWrong(wait));
         }
         // Boxed: what moka awaits is large, and misses are rare.
-        let loaded = Box::pin(self.cache.try_get_with(hash, self.load(hash)));
+        let loaded = Box::pin(self.cache.try_get_with(hash, self.load(hash, address)));
         loaded.await.map_err(AuthError::Store)
     }
 
-    async fn load(&self, hash: KeyHash) -> Result<Option<Arc<KeyRecord>>, StoreError> {
-        if let Some(shared) = &self.shared
-            && let Some(record) = shared.get(&hash).await
-        {
-            return Ok(Some(Arc::new(record)));
-        }
-        let record = keys::authenticate(&self.store, &hash).await?;
-        if let (Some(shared), Some(record)) = (&self.shared, &record) {
-            shared.put(&hash, record).await;
+    async fn load(
+        &self,
+        hash: KeyHash,
+        address: IpAddr,
+    ) -> Result<Option<Arc<KeyRecord>>, StoreError> {
+        let record = match self.load_shared(&hash).await {
+            Some(record) => Some(record),
+            None => self.load_stored(&hash).await?,
+        };
+        match &record {
+            Some(_) => self.once_good.insert(hash, ()).await,
+            None => self.wrong.count(address),
         }
         Ok(record.map(Arc::new))
+    }
+
+    async fn load_shared(&self, hash: &KeyHash) -> Option<KeyRecord> {
+        self.shared.as_ref()?.get(hash).await
+    }
+
+    async fn load_stored(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError> {
+        let record = keys::authenticate(&self.store, hash).await?;
+        if let (Some(shared), Some(record)) = (&self.shared, &record) {
+            shared.put(hash, record).await;
+        }
+        Ok(record)
     }
 
     fn has_expired(&self, record: &KeyRecord) -> bool {

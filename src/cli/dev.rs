@@ -123,7 +123,7 @@ async fn serve_on(
     let router = app::build(&config, ambient, lifecycle).await?;
     let endpoint = format!("http://{}/mcp", listener.local_addr()?);
     output::data(&welcome(&endpoint, &key, files));
-    http::serve(listener, router, lifecycle, config.server.shutdown_grace).await?;
+    http::serve(listener, router, lifecycle, config.server.shutdown_grace).await;
     output::talk("stopped; the data is kept");
     Ok(())
 }

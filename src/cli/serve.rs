@@ -18,7 +18,7 @@ pub(super) async fn run() -> Result<(), Failure> {
     let listener = listen(&config).await?;
     let router = app::build(&config, Ambient::default(), &lifecycle).await?;
     tracing::info!(address = %listener.local_addr()?, "serving");
-    http::serve(listener, router, &lifecycle, config.server.shutdown_grace).await?;
+    http::serve(listener, router, &lifecycle, config.server.shutdown_grace).await;
     tracing::info!("stopped");
     Ok(())
 }

@@ -149,7 +149,9 @@ fn read_toml(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let failed =
         |error: String| ConfigError(vec![format!("MBMCP_CONFIG={}: {error}", file.display())]);
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
-    let table: toml::Table = text.parse().map_err(|error| failed(format!("{error}")))?;
+    // Only the message: the error itself shows the line, which may hold a secret.
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| failed(error.message().to_owned()))?;
     let flat = table.into_iter().map(|(name, value)| match value {
         toml::Value::String(text) => Ok((name, text)),
         toml::Value::Integer(number) => Ok((name, number.to_string())),

@@ -13,7 +13,8 @@ pub struct ServerConfig {
     /// `MCP_MAX_BODY_BYTES` (1 MiB): the largest request body. Below the largest document
     /// (512 KiB plus JSON) writes of it fail; far above, each connection may hold that much.
     pub max_body_bytes: usize,
-    /// `MCP_REQUEST_TIMEOUT_SECONDS` (30): after it a request is answered with 503.
+    /// `MCP_REQUEST_TIMEOUT_SECONDS` (30): after it a call is rolled back and answered with 504; a
+    /// request whose body does not arrive is answered with 503 five seconds later.
     /// Too short cuts off slow writes; too long keeps dead connections.
     pub request_timeout: Duration,
     /// `MCP_SESSION_TTL_HOURS` (24): an unused session ends after it. Too short makes clients

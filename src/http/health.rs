@@ -18,6 +18,9 @@ use crate::store::migrate::{self, MigrateError};
 /// How long a probe's answer serves everyone: anonymous load must not reach the database.
 const CACHED: Duration = Duration::from_secs(1);
 
+/// How long a probe waits for the database.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Probes what the server depends on.
 pub struct Health {
     store: Store,
@@ -54,14 +57,28 @@ impl Health {
         }
     }
 
+    /// Why no new requests are welcome.
+    async fn unready(&self) -> Option<&'static str> {
+        if self.draining.is_cancelled() {
+            return Some("draining");
+        }
+        let probe = self.probe().await;
+        match (probe.database, probe.schema) {
+            (false, _) => Some("the database does not answer"),
+            (true, false) => Some("the database lacks migrations"),
+            (true, true) => None,
+        }
+    }
+
     async fn ask(&self) -> Probe {
-        let schema = migrate::check(&self.store).await;
-        let database = !matches!(schema, Err(MigrateError::Read(_)));
+        let checked = tokio::time::timeout(PATIENCE, migrate::check(&self.store)).await;
+        let silent = matches!(checked, Err(_) | Ok(Err(MigrateError::Read(_))));
+        let (database, schema) = (!silent, matches!(checked, Ok(Ok(()))));
         let redis = match &self.redis {
             Some(redis) => Some(redis.is_up().await),
             None => None,
         };
-        Probe { database, schema: schema.is_ok(), redis }
+        Probe { database, schema, redis }
     }
 }
 
@@ -95,15 +112,9 @@ pub(super) async fn health(State(health): State<Arc<Health>>) -> Response {
 
 /// `GET /ready`: 200 while new requests are welcome: database, migrations, not stopping.
 pub(super) async fn ready(State(health): State<Arc<Health>>) -> Response {
-    let probe = health.probe().await;
-    let reason = if health.draining.is_cancelled() {
-        "draining"
-    } else if !probe.database {
-        "the database does not answer"
-    } else if !probe.schema {
-        "the database lacks migrations"
-    } else {
-        return Json(json!({ "status": "ready" })).into_response();
+    let reason = match health.unready().await {
+        None => return Json(json!({ "status": "ready" })).into_response(),
+        Some(reason) => reason,
     };
     let body = Json(json!({ "status": "not ready", "reason": reason }));
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()

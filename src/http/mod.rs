@@ -19,6 +19,9 @@ pub use health::Health;
 pub use problem::Problem;
 pub use server::{Lifecycle, serve};
 
+/// What a request may take beside its call: for its body to arrive.
+const ARRIVAL: Duration = Duration::from_secs(5);
+
 /// What the edge needs.
 #[derive(Clone)]
 pub struct Edge {
@@ -28,7 +31,7 @@ pub struct Edge {
     pub health: Arc<Health>,
     /// Answers MCP.
     pub transport: Transport,
-    /// The longest that a request may take.
+    /// The longest that a call may take; a request gets [`ARRIVAL`] more.
     pub request_timeout: Duration,
 }
 
@@ -47,8 +50,9 @@ pub fn router(edge: Edge) -> Router {
         .merge(health)
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        // The innermost: a request that takes too long becomes an answer like any other.
-        .layer(from_fn_with_state(edge.request_timeout, middleware::timeout::layer))
+        // The innermost: a request that takes too long becomes an answer like any other. A call
+        // has ended itself by then: what remains is a body that does not arrive.
+        .layer(from_fn_with_state(edge.request_timeout + ARRIVAL, middleware::timeout::layer))
         // Every answer below carries them, the time-out's included.
         .layer(from_fn(middleware::security_headers::layer))
         // Sees the status that is really sent, and opens the line that all below adds to.

@@ -1,21 +1,39 @@
-//! Listening, and stopping in order.
+//! Accepting connections, and stopping in order.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How a process ends: one signal asks everything to stop, and what runs is waited for.
+/// The longest that a request's headers may take to arrive, or the next request of a connection.
+const HEADERS: Duration = Duration::from_secs(75);
+/// Connections at once; more wait to be accepted.
+const MAX_CONNECTIONS: usize = 10_000;
+/// The pause after the system refuses to accept, for want of file descriptors for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a process ends: one signal asks everything to stop, and what runs is waited for; a second
+/// one ends it at once.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
     /// Cancelled when the process shall stop.
     pub stopping: CancellationToken,
+    /// Cancelled when it shall not wait for anything.
+    pub aborting: CancellationToken,
     /// Calls in flight.
     pub tasks: TaskTracker,
 }
@@ -28,13 +46,15 @@ impl Lifecycle {
     pub fn stop_at_signals(&self) -> io::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let stopping = self.stopping.clone();
+        let tokens = [self.stopping.clone(), self.aborting.clone()];
         tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+            for token in tokens {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                token.cancel();
             }
-            stopping.cancel();
         });
         Ok(())
     }
@@ -42,39 +62,69 @@ impl Lifecycle {
 
 /// Serves `router` on `listener` until `lifecycle` stops, then waits at most `grace` for what is
 /// in flight.
-///
-/// # Errors
-/// When listening fails.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    lifecycle: &Lifecycle,
-    grace: Duration,
-) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY");
-        }
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service)
-        .with_graceful_shutdown(lifecycle.stopping.clone().cancelled_owned());
+pub async fn serve(listener: TcpListener, router: Router, lifecycle: &Lifecycle, grace: Duration) {
+    let connections = GracefulShutdown::new();
+    tokio::select! {
+        () = accept(&listener, &router, &connections) => {}
+        () = lifecycle.stopping.cancelled() => {}
+    }
+    drop(listener);
     let finish = async {
-        server.await?;
+        connections.shutdown().await;
         lifecycle.tasks.close();
         lifecycle.tasks.wait().await;
-        Ok(())
-    };
-    let deadline = async {
-        lifecycle.stopping.cancelled().await;
-        tokio::time::sleep(grace).await;
     };
     tokio::select! {
-        finished = finish => finished,
-        () = deadline => {
+        () = finish => {}
+        () = tokio::time::sleep(grace) => {
             let calls = lifecycle.tasks.len();
             tracing::warn!(calls, "what was in flight at the end of the grace was cut off");
-            Ok(())
+        }
+        () = lifecycle.aborting.cancelled() => tracing::warn!("stopped without waiting"),
+    }
+}
+
+/// Accepts connections for ever.
+async fn accept(listener: &TcpListener, router: &Router, connections: &GracefulShutdown) {
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        // The semaphore is never closed.
+        let Ok(slot) = slots.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, peer)) => handle(stream, peer, router, connections, slot),
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
+}
+
+/// Serves one connection in a task of its own.
+fn handle(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: &Router,
+    connections: &GracefulShutdown,
+    slot: OwnedSemaphorePermit,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let router = TowerToHyperService::new(router.clone());
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = connections.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended");
+        }
+        drop(slot);
+    });
 }

@@ -24,6 +24,8 @@ pub struct Service {
     pub ambient: Ambient,
     /// Seals cursors.
     pub sealer: Sealer,
+    /// The longest that a call may take; then it is rolled back.
+    pub call_timeout: Duration,
     /// How long an unused session lives.
     pub session_ttl: Duration,
     /// The tools.
@@ -69,7 +71,9 @@ impl Service {
             Message::Request { id, method, params } => {
                 let method = Method::of(method, params.as_deref());
                 call_log::note(|fields| fields.method = Some(method.name()));
-                (Some(id), self.request(caller, id, method, session).await)
+                let call = self.request(caller, id, method, session);
+                let done = tokio::time::timeout(self.call_timeout, call).await;
+                (Some(id), done.unwrap_or_else(|_| Err(RpcError::deadline())))
             }
             Message::Notification | Message::Response => (None, self.accept(caller, session).await),
         };
@@ -164,9 +168,7 @@ impl Service {
     ) -> Result<CallToolResult, CallError> {
         let tool = self.tools.find(&params.name);
         let tool = tool.filter(|tool| caller.may(tool.right(), session.role));
-        let tool = tool.ok_or_else(|| {
-            RpcError::invalid_params(format!("there is no tool `{}`", params.name))
-        })?;
+        let tool = tool.ok_or_else(|| RpcError::tool_not_found(&params.name))?;
         call_log::note(|fields| fields.tool = Some(tool.name().to_owned()));
         let call = ToolCall {
             caller,

@@ -17,6 +17,7 @@ const INSTRUCTIONS: &str = include_str!("instructions.md");
 const MAX_NAME_BYTES: usize = 200;
 /// The largest capabilities object, in bytes of JSON.
 const MAX_CAPABILITIES_BYTES: usize = 32 * 1024;
+pub(super) const CAPABILITIES_TOO_LARGE: &str = "`capabilities` has at most 32 KiB of JSON";
 
 impl Service {
     pub(super) async fn initialize(
@@ -50,7 +51,7 @@ fn introduction(caller: &Caller, params: InitializeRequestParams) -> Result<NewS
         return refused("`clientInfo.name` and `.version` have at most 200 bytes each");
     }
     if capabilities.to_string().len() > MAX_CAPABILITIES_BYTES {
-        return refused("`capabilities` has at most 32 KiB of JSON");
+        return refused(CAPABILITIES_TOO_LARGE);
     }
     if name.contains('\0') || version.contains('\0') || has_nul(&capabilities) {
         return refused("`clientInfo` and `capabilities` may not have NUL characters");

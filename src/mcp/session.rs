@@ -2,6 +2,7 @@
 //! request of a session, also after a restart.
 
 use super::dispatch::Service;
+use super::initialize::CAPABILITIES_TOO_LARGE;
 use super::wire::RpcError;
 use crate::access::Caller;
 use crate::store::StoreError;
@@ -24,8 +25,16 @@ impl Service {
         })?;
         let inserted =
             self.store.write(tenant, async |tx| sessions::insert(tx, tenant, &id, new, ttl).await);
-        inserted.await.map_err(|error: StoreError| RpcError::from(error))?;
-        Ok(id)
+        match inserted.await {
+            Ok(()) => Ok(id),
+            // The policies let members in only, whatever a cache says.
+            Err(StoreError::Forbidden { .. }) => Err(RpcError::not_a_member()),
+            // As the database writes it, which may be longer than what was sent.
+            Err(error) if error.constraint() == Some("sessions_capabilities_size") => {
+                Err(RpcError::invalid_params(CAPABILITIES_TOO_LARGE))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ends the session `id` of `caller`.

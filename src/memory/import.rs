@@ -1,10 +1,13 @@
 //! Bringing a folder of Markdown files in: finding them, and writing them in batches.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use crate::model::document::MAX_DOCUMENT_BYTES;
 use crate::model::{Ambient, Author, DocumentPath};
 use crate::store::{Store, Tenant};
 
@@ -148,7 +151,15 @@ async fn write_batch(
 }
 
 fn read(source: &SourceFile) -> Result<Draft, String> {
-    let bytes = std::fs::read(&source.file).map_err(|error| error.to_string())?;
+    // One byte more than fits, so that a file that is too large is noticed and not read whole.
+    let limit = u64::try_from(MAX_DOCUMENT_BYTES + 1).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    File::open(&source.file)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| error.to_string())?;
+    if bytes.len() > MAX_DOCUMENT_BYTES {
+        return Err(format!("a document holds at most {MAX_DOCUMENT_BYTES} bytes: split it"));
+    }
     let content = String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
     check_text(&source.path, &content).map_err(|error| error.to_string())?;
     Ok(Draft { path: source.path.clone(), content, precondition: Precondition::Different })

@@ -33,6 +33,8 @@ pub enum Precondition {
     Absent,
     /// The text differs from what is stored; where it does not, nothing is written.
     Different,
+    /// There is no such document yet; where there is, it is kept and nothing is written.
+    KeepExisting,
 }
 
 /// What a write made of a draft.
@@ -107,8 +109,8 @@ pub enum WriteError {
     Store(#[from] StoreError),
 }
 
-/// Writes all of `drafts` or, with an error, none. Drafts whose [`Precondition::Different`] does
-/// not hold are left out of the result.
+/// Writes all of `drafts` or, with an error, none. Drafts that their precondition leaves as they
+/// are do not appear in the result.
 ///
 /// # Errors
 /// See [`WriteError`].
@@ -120,12 +122,9 @@ pub async fn write(
     drafts: &[Draft],
 ) -> Result<Vec<Written>, WriteError> {
     check_texts(drafts)?;
-    let paths: Vec<&str> = drafts.iter().map(|draft| draft.path.as_str()).collect();
-    let mut locked: HashMap<DocumentPath, Locked> = HashMap::with_capacity(drafts.len());
-    for row in documents::lock(tx, tenant, &paths).await? {
-        locked.insert(row.summary.path.clone(), row);
-    }
-    let plan = Plan::of(ambient, drafts, &locked)?;
+    let mut plan = Plan::default();
+    plan.add(tx, tenant, ambient, drafts).await?;
+    plan.insert_created(tx, tenant, (ambient, author), drafts).await?;
     plan.store(tx, tenant, author).await?;
     Ok(plan.written())
 }
@@ -155,7 +154,8 @@ pub fn check_text(path: &DocumentPath, content: &str) -> Result<(), WriteError> 
     Ok(())
 }
 
-/// What will be inserted and what updated, with the version that each will have.
+/// What is inserted and what updated, with the version that each will have.
+#[derive(Default)]
 struct Plan<'a> {
     created: Vec<Text<'a>>,
     updated: Vec<(Text<'a>, i32)>,
@@ -164,44 +164,71 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn of(
+    /// Locks what exists of `drafts` and decides what becomes of each.
+    async fn add(
+        &mut self,
+        tx: &Tx,
+        tenant: &Tenant,
         ambient: &Ambient,
-        drafts: &'a [Draft],
-        locked: &HashMap<DocumentPath, Locked>,
-    ) -> Result<Self, WriteError> {
-        let mut plan = Self { created: Vec::new(), updated: Vec::new(), grows: false };
+        drafts: impl IntoIterator<Item = &'a Draft>,
+    ) -> Result<(), WriteError> {
+        let drafts: Vec<&Draft> = drafts.into_iter().collect();
+        let paths: Vec<&str> = drafts.iter().map(|draft| draft.path.as_str()).collect();
+        let locked = documents::lock(tx, tenant, &paths).await?;
+        let locked: HashMap<DocumentPath, Locked> =
+            locked.into_iter().map(|row| (row.summary.path.clone(), row)).collect();
         for draft in drafts {
             let text = |id| Text { id, path: &draft.path, content: &draft.content };
             let Some(existing) = locked.get(&draft.path) else {
                 if let Precondition::Unchanged(_) = draft.precondition {
                     return Err(WriteError::Missing(draft.path.clone()));
                 }
-                plan.created.push(text(DocumentId(ambient.uuid()?)));
-                plan.grows = true;
+                self.created.push(text(DocumentId(ambient.uuid()?)));
+                self.grows = true;
                 continue;
             };
-            if !draft.replaces(existing)? {
-                continue;
+            if draft.replaces(existing)? {
+                let before = usize::try_from(existing.summary.size_bytes).unwrap_or(0);
+                self.grows |= draft.content.len() > before;
+                self.updated.push((text(existing.summary.id), existing.summary.version + 1));
             }
-            let before = usize::try_from(existing.summary.size_bytes).unwrap_or(0);
-            plan.grows |= draft.content.len() > before;
-            plan.updated.push((text(existing.summary.id), existing.summary.version + 1));
         }
-        Ok(plan)
+        Ok(())
+    }
+
+    /// Inserts what is new. Where another writer took a path in between, its document exists now:
+    /// it is locked and decided upon again.
+    async fn insert_created(
+        &mut self,
+        tx: &Tx,
+        tenant: &Tenant,
+        (ambient, author): (&Ambient, &Author),
+        drafts: &'a [Draft],
+    ) -> Result<(), WriteError> {
+        if self.created.is_empty() {
+            return Ok(());
+        }
+        let ids = documents::insert(tx, tenant, author, &self.created).await?;
+        let wanted = std::mem::take(&mut self.created);
+        let (made, taken): (Vec<_>, Vec<_>) =
+            wanted.into_iter().partition(|text| ids.contains(&text.id));
+        if !taken.is_empty() {
+            let again = drafts.iter().filter(|d| taken.iter().any(|text| *text.path == d.path));
+            self.add(tx, tenant, ambient, again).await?;
+        }
+        if let Some(lost) = self.created.first() {
+            return Err(WriteError::Raced(lost.path.clone()));
+        }
+        self.created = made;
+        Ok(())
     }
 
     async fn store(&self, tx: &Tx, tenant: &Tenant, author: &Author) -> Result<(), WriteError> {
         let updates: Vec<Text<'_>> = self.updated.iter().map(|(text, _)| text.clone()).collect();
-        let mut ids = Vec::with_capacity(self.created.len() + updates.len());
-        if !self.created.is_empty() {
-            ids.extend(documents::insert(tx, tenant, author, &self.created).await?);
-        }
         if !updates.is_empty() {
-            ids.extend(documents::update(tx, tenant, author, &updates).await?);
+            documents::update(tx, tenant, author, &updates).await?;
         }
-        if let Some(lost) = self.texts().find(|text| !ids.contains(&text.id)) {
-            return Err(WriteError::Raced(lost.path.clone()));
-        }
+        let ids: Vec<DocumentId> = self.texts().map(|text| text.id).collect();
         if ids.is_empty() {
             return Ok(());
         }
@@ -257,6 +284,7 @@ impl Draft {
             }
             Precondition::Absent => Err(WriteError::Exists { path: self.path.clone(), current }),
             Precondition::Different => Ok(existing.sha256 != sha256(&self.content)),
+            Precondition::KeepExisting => Ok(false),
             Precondition::None | Precondition::Unchanged(_) => Ok(true),
         }
     }

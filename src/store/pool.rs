@@ -1,6 +1,7 @@
 //! The store: a pool of connections, and transactions on them as blocks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use tokio_postgres::Config;
@@ -28,7 +29,21 @@ pub(super) struct Limits {
     pub(super) statement: String,
     pub(super) lock: String,
     pub(super) idle: String,
+    /// After this a statement's answer is not waited for: Postgres would have ended it, so the
+    /// network is gone.
+    pub(super) answer: Duration,
 }
+
+/// What is added to the time-outs of Postgres before its silence counts as a lost network.
+const ANSWER_MARGIN: Duration = Duration::from_secs(2);
+/// An idle connection is probed after this, so that a lost one is noticed, …
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+/// … this often, …
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
+/// … this many times.
+const KEEPALIVE_RETRIES: u32 = 3;
+/// What was sent and not acknowledged for so long is lost.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The pool could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +83,7 @@ impl Store {
             statement: config.statement_timeout.as_millis().to_string(),
             lock: config.lock_timeout.as_millis().to_string(),
             idle: config.idle_in_transaction_timeout().as_millis().to_string(),
+            answer: config.statement_timeout + config.lock_timeout + ANSWER_MARGIN,
         };
         Ok(Self(Arc::new(Inner { pool, tls, limits })))
     }
@@ -150,6 +166,15 @@ pub(super) fn parse_url(url: &Secret) -> Result<Config, ConnectError> {
     })?;
     if config.get_application_name().is_none() {
         config.application_name("mbmcp");
+    }
+    let defaults = Config::new();
+    if config.get_keepalives_idle() == defaults.get_keepalives_idle() {
+        config.keepalives_idle(KEEPALIVE_IDLE);
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+        config.keepalives_retries(KEEPALIVE_RETRIES);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(TCP_USER_TIMEOUT);
     }
     Ok(config)
 }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::future::join3;
@@ -45,6 +46,9 @@ pub struct Tx {
     context: [String; 6],
     opened: AtomicBool,
     failed: AtomicBool,
+    /// The network is gone: nothing more is sent.
+    lost: AtomicBool,
+    patience: Duration,
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -59,7 +63,7 @@ impl Tx {
     ) -> Self {
         let (project, user) = principal.settings();
         let role = principal.role().to_owned();
-        let Limits { statement, lock, idle } = limits;
+        let Limits { statement, lock, idle, .. } = limits;
         let context = [role, project, user, statement.clone(), lock.clone(), idle.clone()];
         let begin = match mode {
             Mode::ReadOnly => "BEGIN READ ONLY",
@@ -72,7 +76,15 @@ impl Tx {
             context,
             opened: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            lost: AtomicBool::new(false),
+            patience: limits.answer,
         }
+    }
+
+    /// Notes that Postgres does not answer although it must have ended the statement.
+    fn lost(&self) -> StoreError {
+        self.lost.store(true, Ordering::Relaxed);
+        StoreError::Unavailable(format!("no answer within {} s", self.patience.as_secs()))
     }
 
     /// Runs `statement` and gives its rows.
@@ -84,7 +96,8 @@ impl Tx {
         statement: &Statement,
         params: Params<'_>,
     ) -> Result<Vec<Row>, StoreError> {
-        let result = self.send(statement, params).await;
+        let answer = tokio::time::timeout(self.patience, self.send(statement, params)).await;
+        let result = answer.unwrap_or_else(|_| Err(self.lost()));
         match &result {
             Ok(rows) => call_log::count_statement(u64::try_from(rows.len()).unwrap_or(0)),
             Err(_) => self.failed.store(true, Ordering::Relaxed),
@@ -133,7 +146,7 @@ impl Tx {
             self.rollback().await;
             return Err(StoreError::Aborted);
         }
-        self.end("COMMIT").await.map_err(|error| StoreError::of("tx.commit", &error))
+        self.end("COMMIT").await
     }
 
     pub(super) async fn rollback(mut self) {
@@ -143,11 +156,18 @@ impl Tx {
         }
     }
 
-    async fn end(&mut self, command: &'static str) -> Result<(), tokio_postgres::Error> {
+    /// Ends the transaction and gives the connection back; on failure `drop` disposes of it.
+    async fn end(&mut self, command: &'static str) -> Result<(), StoreError> {
+        if *self.lost.get_mut() {
+            return Err(self.lost());
+        }
         if *self.opened.get_mut()
             && let Some(connection) = &self.connection
         {
-            connection.batch_execute(command).await?;
+            match tokio::time::timeout(self.patience, connection.batch_execute(command)).await {
+                Ok(ended) => ended.map_err(|error| StoreError::of("tx.end", &error))?,
+                Err(_) => return Err(self.lost()),
+            }
         }
         self.connection = None;
         Ok(())
@@ -183,9 +203,11 @@ impl Drop for Tx {
         // Taken out of the pool, the connection closes when it is dropped.
         drop(Object::take(connection));
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let patience = self.patience;
             runtime.spawn(async move {
-                if let Err(error) = token.cancel_query(tls).await {
-                    tracing::debug!(%error, "cancel of a dropped transaction");
+                let cancelled = tokio::time::timeout(patience, token.cancel_query(tls)).await;
+                if !matches!(cancelled, Ok(Ok(()))) {
+                    tracing::debug!(?cancelled, "cancel of a dropped transaction");
                 }
             });
         }

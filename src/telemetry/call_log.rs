@@ -26,8 +26,8 @@ pub struct Fields {
     pub request_id: String,
     /// The HTTP method.
     pub http_method: String,
-    /// The path of the request, without its query.
-    pub path: String,
+    /// The route, never the path itself.
+    pub route: String,
     /// The project of the key.
     pub project_id: Option<ProjectId>,
     /// The key.
@@ -49,12 +49,12 @@ pub struct Fields {
 impl CallLog {
     /// A line for a request.
     #[must_use]
-    pub fn new(request_id: &str, http_method: &str, path: &str) -> Self {
+    pub fn new(request_id: &str, http_method: &str, route: &str) -> Self {
         let log = Self::default();
         log.edit(|fields| {
             request_id.clone_into(&mut fields.request_id);
             http_method.clone_into(&mut fields.http_method);
-            path.clone_into(&mut fields.path);
+            route.clone_into(&mut fields.route);
         });
         log
     }
@@ -70,7 +70,7 @@ impl CallLog {
                 target: "call",
                 request_id = fields.request_id,
                 http_method = fields.http_method,
-                path = fields.path,
+                route = fields.route,
                 status,
                 duration_ms = duration.as_secs_f64() * 1000.0,
                 project_id = fields.project_id.map(tracing::field::display),

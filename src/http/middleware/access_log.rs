@@ -2,19 +2,40 @@
 
 use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
+use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::request_id::REQUEST_ID;
 use crate::telemetry::call_log::{self, CallLog};
 
-/// Opens the line, and writes it when the answer is ready.
+/// The status of a line whose client went away before its answer, as others log it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Opens the line, and writes it when the answer is ready or the client is gone.
 pub(in crate::http) async fn layer(request: Request, next: Next) -> Response {
-    let started = Instant::now();
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let log = CallLog::new(id, request.method().as_str(), request.uri().path());
-    let response = call_log::within(log.clone(), next.run(request)).await;
-    log.write(response.status().as_u16(), started.elapsed());
+    // The route, not the path: a client may put anything there, a key included.
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or("unmatched", MatchedPath::as_str);
+    let log = CallLog::new(id, request.method().as_str(), route);
+    let mut line = Line { log: log.clone(), started: Instant::now(), status: None };
+    let response = call_log::within(log, next.run(request)).await;
+    line.status = Some(response.status());
     response
+}
+
+/// Writes itself when it is dropped.
+struct Line {
+    log: CallLog,
+    started: Instant,
+    status: Option<StatusCode>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let status = self.status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
+        self.log.write(status, self.started.elapsed());
+    }
 }

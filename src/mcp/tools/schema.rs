@@ -12,6 +12,9 @@ use crate::mcp::wire::{JsonObject, has_nul};
 /// The most problems that one answer names.
 const MAX_PROBLEMS: usize = 10;
 
+/// The longest description of one problem: it names unknown fields as they came.
+const MAX_PROBLEM_CHARS: usize = 300;
+
 /// The JSON Schema (2020-12) of `T`, without references and without what a model need not read.
 pub(super) fn of<T: JsonSchema>() -> Arc<JsonObject> {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
@@ -52,5 +55,6 @@ impl InputValidator {
 fn describe(error: &jsonschema::ValidationError<'_>) -> String {
     let place = error.instance_path().to_string();
     let place = if place.is_empty() { "arguments" } else { place.trim_start_matches('/') };
-    format!("`{place}`: {}", error.masked())
+    let problem = format!("`{place}`: {}", error.masked());
+    problem.chars().take(MAX_PROBLEM_CHARS).collect()
 }

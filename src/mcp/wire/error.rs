@@ -1,5 +1,8 @@
 //! JSON-RPC errors, each with its HTTP status, in one table.
 
+/// How much of a name that is unknown is repeated, in characters.
+const MAX_ECHOED_CHARS: usize = 100;
+
 /// An answer that is an error: a public sentence, never SQL, a path or a stack.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -48,7 +51,20 @@ impl RpcError {
     /// There is no such method.
     #[must_use]
     pub fn method_not_found(method: &str) -> Self {
-        Self::new(200, -32601, format!("there is no method `{method}`"))
+        Self::new(200, -32601, format!("there is no method `{}`", shortened(method)))
+    }
+
+    /// There is no such tool, or not for this caller.
+    #[must_use]
+    pub fn tool_not_found(tool: &str) -> Self {
+        Self::new(200, -32602, format!("there is no tool `{}`", shortened(tool)))
+    }
+
+    /// The key is good, but its user is not a member of the project any more.
+    #[must_use]
+    pub fn not_a_member() -> Self {
+        let message = "the user of this API key is not a member of its project any more";
+        Self::new(401, -32600, message)
     }
 
     /// The parameters are not those of the method.
@@ -89,10 +105,22 @@ impl RpcError {
         Self::new(504, -32603, message)
     }
 
+    /// The call as a whole took too long. Where its commit had begun, it may have happened.
+    #[must_use]
+    pub fn deadline() -> Self {
+        let message = "this took too long and was given up: read before you send it again";
+        Self::new(504, -32603, message)
+    }
+
     /// Another transaction was in the way.
     #[must_use]
     pub fn collision() -> Self {
         let message = "another change was in the way and this one was undone: try again";
         Self::new(503, -32603, message)
     }
+}
+
+/// A name as errors repeat it: it may be anything, of any length.
+fn shortened(name: &str) -> String {
+    name.chars().take(MAX_ECHOED_CHARS).collect()
 }

@@ -38,8 +38,7 @@ statements! {
         "update documents d set content = n.content, size_bytes = octet_length(n.content), \
          content_sha256 = sha256(convert_to(n.content, 'UTF8')), version = d.version + 1, \
          updated_at = now(), updated_by = $2, updated_client = $3 \
-         from unnest($4, $5) as n (id, content) where d.project_id = $1 and d.id = n.id \
-         returning d.id";
+         from unnest($4, $5) as n (id, content) where d.project_id = $1 and d.id = n.id";
     REVISE = "documents.revise" (UUID, UUID_ARRAY, UUID)
         "insert into document_revisions (project_id, document_id, version, path, content, \
          size_bytes, content_sha256, created_at, created_by, client_name, key_id) \
@@ -161,7 +160,7 @@ pub async fn insert(
     Ok(rows.iter().map(|row| DocumentId(row.get("id"))).collect())
 }
 
-/// Replaces the texts of documents and raises their versions by one.
+/// Replaces the texts of documents that [`lock`] has locked, and raises their versions by one.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -170,11 +169,11 @@ pub async fn update(
     tenant: &Tenant,
     author: &Author,
     texts: &[Text<'_>],
-) -> Result<Vec<DocumentId>, StoreError> {
+) -> Result<(), StoreError> {
     let (ids, contents) = ids_and_contents(texts);
     let (project, user, client) = (tenant.project().0, author.user.0, &author.client);
-    let rows = tx.rows(&UPDATE, &[&project, &user, client, &ids, &contents]).await?;
-    Ok(rows.iter().map(|row| DocumentId(row.get("id"))).collect())
+    tx.rows(&UPDATE, &[&project, &user, client, &ids, &contents]).await?;
+    Ok(())
 }
 
 /// Records the present state of `documents` as revisions.

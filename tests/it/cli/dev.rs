@@ -24,7 +24,12 @@ impl Dev {
     async fn start(folder: &Path) -> Self {
         let mut command = mbmcp();
         command.args(["dev", "--data-dir"]).arg(folder).env("MCP_PORT", "0");
-        command.env("PATH", "/usr/bin:/bin").env("LOG_LEVEL", "warn").stdout(Stdio::piped());
+        command.env("PATH", "/usr/bin:/bin");
+        Self::started(command).await
+    }
+
+    async fn started(mut command: tokio::process::Command) -> Self {
+        command.env("LOG_LEVEL", "warn").stdout(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let (mut endpoint, mut key) = (String::new(), String::new());
@@ -82,4 +87,32 @@ async fn a_second_run_has_the_same_key_and_data_and_an_interrupt_leaves_nothing(
     assert_eq!(third.client().await.ok("read_memory_bank_file", read).await["content"], "kept");
     third.interrupt().await;
     assert!(!folder.join("pg/data/postmaster.pid").exists(), "Postgres was left behind");
+}
+
+#[tokio::test]
+async fn a_database_that_is_named_is_used_and_no_login_is_made_there() {
+    let database = crate::harness::Database::empty().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = mbmcp();
+    command.args(["dev", "--data-dir"]).arg(folder.path()).env("MCP_PORT", "0");
+    command.env("DATABASE_URL", database.url(crate::harness::Login::Owner));
+    let dev = Dev::started(command).await;
+    dev.client().await.write("a.md", "x").await;
+    dev.interrupt().await;
+    let owner = database.connect(crate::harness::Login::Owner).await;
+    let sql = "select (select count(*) from documents), \
+               (select count(*) from pg_roles where rolname = 'mbmcp_server')";
+    let row = owner.query_one(sql, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 0));
+    assert!(!folder.path().join("pg").exists(), "no private Postgres was made");
+}
+
+#[tokio::test]
+async fn a_provider_without_its_address_is_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = mbmcp();
+    command.args(["dev", "--data-dir"]).arg(folder.path()).env("DB_PROVIDER", "supabase");
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    assert!(!folder.path().join("pg").exists());
 }

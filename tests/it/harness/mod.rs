@@ -5,6 +5,7 @@ mod client;
 mod database;
 mod private_cluster;
 mod process;
+mod proxy;
 mod server;
 mod wait;
 
@@ -12,6 +13,7 @@ pub use client::{Client, Reply};
 pub use database::{Database, Login, TestKey};
 pub use private_cluster::PrivateCluster;
 pub use process::{Process, mbmcp};
+pub use proxy::Proxy;
 pub use server::Server;
 pub use wait::eventually;
 

@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::{Client, Database, Login, SECRET, TestKey, eventually};
@@ -25,19 +24,33 @@ pub struct Process {
 impl Process {
     /// Starts a server on `database` and waits until it is ready.
     pub async fn serve(database: &Database, variables: &[(&str, &str)]) -> Self {
-        let port = free_port().await;
         let mut all: Vec<(String, String)> = vec![
             ("MCP_HOST".to_owned(), "127.0.0.1".to_owned()),
-            ("MCP_PORT".to_owned(), port.to_string()),
+            ("MCP_PORT".to_owned(), "0".to_owned()),
             ("DATABASE_URL".to_owned(), database.url(Login::Server)),
             ("SERVER_SECRET".to_owned(), SECRET.to_owned()),
-            ("LOG_LEVEL".to_owned(), "warn".to_owned()),
+            ("LOG_LEVEL".to_owned(), "info".to_owned()),
         ];
         all.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         let log = tempfile::NamedTempFile::new().unwrap();
-        let mut process = Self { child: spawn(&all, &log), log, port, variables: all };
+        let mut process = Self { child: spawn(&all, &log), log, port: 0, variables: all };
+        process.port = process.announced_port().await;
+        process.variables.push(("MCP_PORT".to_owned(), process.port.to_string()));
         process.wait_until_ready().await;
         process
+    }
+
+    /// The port that the server took, from its log.
+    async fn announced_port(&mut self) -> u16 {
+        eventually("the server's start", async || {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the server ended: {}", self.log());
+            let log = self.log();
+            let line = log.lines().find(|line| line.contains("\"serving\""))?;
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            line["address"].as_str()?.rsplit(':').next()?.parse().ok()
+        })
+        .await
     }
 
     /// Kills it as `kill -9` does and starts it again at the same address.
@@ -84,10 +97,4 @@ fn spawn(variables: &[(String, String)], log: &tempfile::NamedTempFile) -> Child
     command.arg("serve").envs(variables.iter().cloned()).stdin(Stdio::null());
     command.stderr(std::fs::File::options().append(true).open(log.path()).unwrap());
     command.spawn().expect("the binary starts")
-}
-
-/// A port that was free a moment ago.
-async fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap().port()
 }

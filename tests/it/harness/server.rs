@@ -37,7 +37,7 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopping = lifecycle.clone();
         tokio::spawn(async move {
-            serve(listener, router, &stopping, config.server.shutdown_grace).await.unwrap();
+            serve(listener, router, &stopping, config.server.shutdown_grace).await;
         });
         Ok(Self { url, lifecycle })
     }

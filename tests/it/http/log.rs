@@ -28,7 +28,7 @@ async fn each_call_is_one_line_without_key_or_content() {
     for (field, expected) in [
         ("message", json!("call")),
         ("http_method", json!("POST")),
-        ("path", json!("/mcp")),
+        ("route", json!("/mcp")),
         ("status", json!(200)),
         ("project_id", json!(key.tenant.project().to_string())),
         ("key_id", json!(key.id.to_string())),
@@ -63,4 +63,36 @@ async fn a_fault_is_logged_once_without_the_values_of_rows_and_answered_without_
     let log = server.log();
     assert_eq!(log.matches("planted").count(), 1 + log.matches("`planted`").count(), "{log}");
     assert!(log.contains("documents.insert") && !log.contains("top secret"), "{log}");
+}
+
+#[tokio::test]
+async fn a_client_that_left_and_a_key_in_a_path_are_logged_without_harm() {
+    let database = Database::new().await;
+    let server = Process::serve(&database, &[("LOG_LEVEL", "info")]).await;
+    let key = database.editor("a").await;
+    let mut client = server.client(&key);
+    client.initialize().await;
+    let odd = format!("{}/mcp/{}", server.url(), key.key);
+    assert_eq!(reqwest::get(odd).await.unwrap().status(), 404);
+
+    client.write("a.md", "before").await;
+    let owner = database.connect(crate::harness::Login::Owner).await;
+    owner.batch_execute("begin; select from documents for update").await.unwrap();
+    let arguments = json!({ "filename": "a.md", "content": "after" });
+    let call = client.call("write_memory_bank_file", arguments);
+    let gone = tokio::time::timeout(std::time::Duration::from_millis(300), call).await;
+    assert!(gone.is_err());
+    owner.batch_execute("rollback").await.unwrap();
+    // In this era a client that leaves does not cancel its call.
+    eventually("the write", async || {
+        let row = owner.query_one("select content from documents", &[]).await.unwrap();
+        (row.get::<_, &str>(0) == "after").then_some(())
+    })
+    .await;
+    let log = eventually("the lines", async || {
+        let log = server.log();
+        (log.contains("\"status\":499") && log.contains("unmatched")).then_some(log)
+    })
+    .await;
+    assert!(!log.contains(&key.key));
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Database, Login, Server, eventually};
 
 #[tokio::test]
-async fn fifty_callers_with_one_unknown_key_make_one_look_up() {
+async fn fifty_callers_with_a_key_that_is_not_cached_make_one_look_up() {
     let database = Database::new().await;
     let server = Server::on(&database).await;
     let client = server.session(&database.editor("a").await).await;
@@ -30,4 +30,18 @@ async fn fifty_callers_with_one_unknown_key_make_one_look_up() {
     }
     owner.batch_execute("rollback").await.unwrap();
     assert!(calls.await.unwrap().iter().all(|reply| reply.status == 200));
+}
+
+#[tokio::test]
+async fn a_look_up_that_failed_is_not_remembered() {
+    let database = Database::new().await;
+    let server = Server::with(&database, &[("DB_STATEMENT_TIMEOUT_MS", "200")]).await;
+    let key = database.editor("a").await;
+    let owner = database.connect(Login::Owner).await;
+    owner.batch_execute("begin; lock table api_keys").await.unwrap();
+    let client = server.client(&key);
+    let status = async || client.rpc("ping", json!({})).await.status;
+    assert_eq!(status().await, 503);
+    owner.batch_execute("rollback").await.unwrap();
+    assert_eq!(status().await, 400, "the key is good; a session is missing");
 }

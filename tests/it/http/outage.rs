@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Database, Login, Reply, Server, eventually};
+use crate::harness::{Client, Database, Login, Proxy, Reply, Server, eventually};
 
 /// Lets the servers' login in, or throws it out.
 async fn admit(database: &Database, admitted: bool) {
@@ -94,4 +94,27 @@ async fn a_stop_is_announced_and_lets_calls_finish() {
         reqwest::get(format!("{}/live", server.url)).await.err().map(drop)
     })
     .await;
+}
+
+#[tokio::test]
+async fn connections_that_the_network_lost_without_a_word_are_replaced() {
+    let database = Database::new().await;
+    let proxy = Proxy::before(&database);
+    let variables = [
+        ("DATABASE_URL", proxy.url()),
+        ("DB_MAX_CONNECTIONS", "2"),
+        ("DB_STATEMENT_TIMEOUT_MS", "100"),
+        ("DB_LOCK_TIMEOUT_MS", "100"),
+    ];
+    let server = Server::with(&database, &variables).await;
+    let client = server.session(&database.editor("a").await).await;
+    client.write("a.md", "before").await;
+    proxy.freeze();
+    let lost = client.rpc("ping", json!({})).await;
+    assert_eq!((lost.status, lost.code()), (503, -32603));
+    eventually("new connections", async || {
+        (client.rpc("ping", json!({})).await.status == 200).then_some(())
+    })
+    .await;
+    client.write("a.md", "after").await;
 }

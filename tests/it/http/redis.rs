@@ -8,7 +8,9 @@ use deadpool_redis::redis::{AsyncCommands as _, Client as RedisClient};
 use serde_json::json;
 use tokio::process::{Child, Command};
 
-use crate::harness::{Client, Database, Login, Server, eventually, redis_url, seconds_of_load};
+use crate::harness::{
+    Client, Database, Login, Reply, Server, TestKey, eventually, redis_url, seconds_of_load,
+};
 
 /// A Redis of this test's own, which it may stop.
 struct PrivateRedis {
@@ -48,17 +50,25 @@ async fn redis_in_health(server: &Server) -> String {
     health["redis"].as_str().unwrap().to_owned()
 }
 
-/// Calls twenty times a second for `time`; each must succeed. Gives the slowest.
-async fn load(client: &Client, time: Duration) -> Duration {
-    let (start, mut slowest) = (Instant::now(), Duration::ZERO);
+/// Twenty calls a second for `time`: by a key in use, and by fresh ones, which ask Redis every
+/// time. Each must succeed.
+async fn load(
+    server: &Server,
+    client: &Client,
+    fresh: &mut impl Iterator<Item = TestKey>,
+    time: Duration,
+) {
+    let start = Instant::now();
     let mut beat = tokio::time::interval(Duration::from_millis(50));
     while start.elapsed() < time {
         beat.tick().await;
-        let call = Instant::now();
         client.ok("whoami", json!({})).await;
-        slowest = slowest.max(call.elapsed());
+        beat.tick().await;
+        let key = fresh.next().expect("enough keys");
+        // 415: authenticated, and the body is of no type.
+        let request = server.client(&key).request(reqwest::Method::POST);
+        assert_eq!(Reply::of(request).await.status, 415);
     }
-    slowest
 }
 
 #[tokio::test]
@@ -67,17 +77,22 @@ async fn no_call_fails_while_redis_is_absent_then_present_then_stopped() {
     let mut redis = PrivateRedis::absent();
     let server = Server::with(&database, &[("REDIS_URL", &redis.url())]).await;
     let client = server.session(&database.editor("a").await).await;
+    let mut keys = Vec::new();
+    for _ in 0..seconds_of_load().as_secs() * 10 + 10 {
+        keys.push(database.editor("a").await);
+    }
+    let mut fresh = keys.into_iter();
     let third = seconds_of_load() / 3;
     let state = async |wanted: &str| {
         eventually(wanted, async || (redis_in_health(&server).await == wanted).then_some(())).await;
     };
-    load(&client, third).await;
+    load(&server, &client, &mut fresh, third).await;
     state("error").await;
     redis.start();
     state("ok").await;
-    load(&client, third).await;
+    load(&server, &client, &mut fresh, third).await;
     redis.stop().await;
-    load(&client, third).await;
+    load(&server, &client, &mut fresh, third).await;
     state("error").await;
 }
 

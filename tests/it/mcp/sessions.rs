@@ -70,7 +70,34 @@ async fn a_client_that_says_too_much_of_itself_gets_no_session() {
         let reply = client.rpc("initialize", params).await;
         assert_eq!((reply.status, reply.code()), (200, -32602), "{}", reply.text);
     }
+    // Short as it is sent, long as Postgres writes it.
+    let numbers = vec!["1e308"; 3500].join(",");
+    let capabilities = format!(r#"{{"experimental":{{"x":{{"y":[{numbers}]}}}}}}"#);
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"protocolVersion":
+        "2025-11-25","capabilities":{capabilities},"clientInfo":{{"name":"x","version":"1"}}}}}}"#
+    );
+    let reply = client.post(body).await;
+    assert_eq!((reply.status, reply.code()), (200, -32602), "{}", reply.text);
     let owner = database.connect(Login::Owner).await;
     let sessions: i64 = owner.query_one("select count(*) from sessions", &[]).await.unwrap().get(0);
     assert_eq!(sessions, 0);
+}
+
+#[tokio::test]
+async fn who_is_not_a_member_any_more_is_told_so() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let mut client = server.session(&database.editor("a").await).await;
+    let owner = database.connect(Login::Owner).await;
+    owner.batch_execute("delete from memberships").await.unwrap();
+    assert_eq!(client.rpc("ping", json!({})).await.status, 404);
+    client.session = None;
+    let params = json!({
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": { "name": "it", "version": "1" },
+    });
+    let reply = client.rpc("initialize", params).await;
+    assert_eq!(reply.status, 401, "{}", reply.text);
+    assert!(reply.text.contains("member"), "{}", reply.text);
 }

@@ -107,3 +107,31 @@ async fn a_full_project_takes_no_more_and_says_why() {
     let status = client.ok("get_memory_bank_status", json!({})).await;
     assert_eq!((&status["documents"], &status["maxDocuments"]), (&json!(10000), &json!(10000)));
 }
+
+#[tokio::test]
+async fn writers_of_a_new_document_wait_for_each_other_and_all_are_kept() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let client = server.session(&database.editor("a").await).await;
+    let writes = (0..20).map(|n| {
+        let client = client.clone();
+        async move { client.write("new.md", &format!("writer {n}")).await["version"].clone() }
+    });
+    let mut versions: Vec<i64> =
+        join_all(writes).await.iter().map(|version| version.as_i64().unwrap()).collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn initializing_twenty_times_at_once_creates_each_core_document_once() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let client = server.session(&database.editor("a").await).await;
+    let calls = (0..20).map(|_| client.ok("initialize_memory_bank", json!({})));
+    let created = join_all(calls).await;
+    let created = created.iter().flat_map(|result| result["created"].as_array().unwrap());
+    assert_eq!(created.count(), 5);
+    let status = client.ok("get_memory_bank_status", json!({})).await;
+    assert_eq!((&status["initialized"], &status["documents"]), (&json!(true), &json!(5)));
+}

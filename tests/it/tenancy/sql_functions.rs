@@ -8,7 +8,7 @@ use super::world::{World, fresh};
 use crate::harness::Login;
 
 /// What `app_user` may call.
-const OPEN: [&str; 8] = [
+const OPEN: [&str; 9] = [
     "current_project_id",
     "current_user_id",
     "has_role",
@@ -17,6 +17,8 @@ const OPEN: [&str; 8] = [
     "role_rank",
     "search_config",
     "search_sections",
+    // Gives back what it was given.
+    "search_text",
 ];
 
 /// Every routine of the schema: name, whether it is a procedure, types of its arguments.
