@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Arguments of `mbmcp healthcheck`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The server's port on this machine; MCP_PORT, or 3100, if not given
+    /// The server's port on this machine; `MCP_PORT`, or 3100, if not given
     #[arg(long)]
     port: Option<u16>,
 }

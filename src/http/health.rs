@@ -112,9 +112,8 @@ pub(super) async fn health(State(health): State<Arc<Health>>) -> Response {
 
 /// `GET /ready`: 200 while new requests are welcome: database, migrations, not stopping.
 pub(super) async fn ready(State(health): State<Arc<Health>>) -> Response {
-    let reason = match health.unready().await {
-        None => return Json(json!({ "status": "ready" })).into_response(),
-        Some(reason) => reason,
+    let Some(reason) = health.unready().await else {
+        return Json(json!({ "status": "ready" })).into_response();
     };
     let body = Json(json!({ "status": "not ready", "reason": reason }));
     (StatusCode::SERVICE_UNAVAILABLE, body).into_response()

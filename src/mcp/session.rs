@@ -44,10 +44,8 @@ impl Service {
     pub async fn end_session(&self, caller: &Caller, id: &str) -> Result<(), RpcError> {
         let tenant = caller.tenant();
         let ended = self.store.write(tenant, async |tx| sessions::delete(tx, tenant, id).await);
-        match ended.await.map_err(|error: StoreError| RpcError::from(error))? {
-            true => Ok(()),
-            false => Err(RpcError::session_unknown()),
-        }
+        let ended = ended.await.map_err(|error: StoreError| RpcError::from(error))?;
+        if ended { Ok(()) } else { Err(RpcError::session_unknown()) }
     }
 
     /// Lets the session live on; called at most once a minute for each session, after a call that
