@@ -33,7 +33,7 @@ pub enum AuthError {
     /// Two different ones were.
     #[error("`Authorization` and `X-API-Key` carry different keys; send one")]
     Conflicting,
-    /// It is no key of ours.
+    /// It is not a key of ours.
     #[error("this is not an API key: it was cut off or mistyped; copy it again")]
     Malformed,
     /// It is not good, or no longer.

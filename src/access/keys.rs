@@ -33,7 +33,7 @@ pub struct KeyRequest {
 /// Why a key cannot be issued or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// The user is no member of the project, or one of the two does not exist.
+    /// The user is not a member of the project, or one of the two does not exist.
     #[error(
         "{user} is not a member of a project `{project}`; add `--role` to make the project, the user and the membership"
     )]

@@ -29,7 +29,7 @@ impl Variables {
     /// The process's environment, over the TOML file named by `MBMCP_CONFIG` if there is one.
     ///
     /// # Errors
-    /// When the file cannot be read or is no flat table.
+    /// When the file cannot be read or is not a flat table.
     #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
     pub fn of_process() -> Result<Self, ConfigError> {
         let mut values = match std::env::var("MBMCP_CONFIG") {

@@ -47,7 +47,7 @@ pub struct HttpAnswer {
 enum CallError {
     /// The protocol's error.
     Rpc(RpcError),
-    /// A tool says how to mend the call.
+    /// A tool refused: a sentence that says how to fix the call.
     Tool(String),
 }
 
@@ -276,7 +276,7 @@ impl From<StoreError> for RpcError {
 impl From<ToolError> for CallError {
     fn from(error: ToolError) -> Self {
         match error {
-            ToolError::Mendable(sentence) => Self::Tool(sentence),
+            ToolError::Refused(sentence) => Self::Tool(sentence),
             ToolError::Store(error) => Self::Rpc(error.into()),
             ToolError::Broken => Self::Rpc(RpcError::internal()),
         }

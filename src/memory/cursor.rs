@@ -1,5 +1,5 @@
 //! Cursors: where a list goes on. Sealed, and bound to the project and the query, so that a
-//! cursor of another tenant or another list is no cursor.
+//! cursor of another tenant or another list is not a cursor.
 
 use crate::model::Sealer;
 use crate::store::Tenant;
@@ -7,7 +7,7 @@ use crate::store::Tenant;
 /// The longest cursor, in characters: a path of the greatest length, sealed.
 pub const MAX_CURSOR_CHARS: usize = 4096;
 
-/// The text is no cursor of this list.
+/// The text is not a cursor of this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`cursor` is not one that this list returned with these arguments; omit it to start anew")]
 pub struct CursorError;
@@ -34,7 +34,7 @@ impl<'a> Cursors<'a> {
     /// The position of `cursor`; the beginning where there is none.
     ///
     /// # Errors
-    /// When the text is no cursor of this list.
+    /// When the text is not a cursor of this list.
     pub fn position(&self, cursor: Option<&str>) -> Result<String, CursorError> {
         let Some(cursor) = cursor else {
             return Ok(String::new());

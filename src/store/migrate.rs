@@ -56,7 +56,7 @@ pub enum MigrateError {
     Read(#[from] StoreError),
     /// A file failed; nothing of it was kept.
     #[error(
-        "migration {version} failed and was rolled back: {reason}; mend the cause and run `mbmcp migrate` again"
+        "migration {version} failed and was rolled back: {reason}; fix the cause and run `mbmcp migrate` again"
     )]
     Failed {
         /// The file.

@@ -10,8 +10,8 @@ use crate::store::StoreError;
 /// Why a tool did nothing.
 #[derive(Debug)]
 pub enum ToolError {
-    /// The caller can mend it: a sentence that says how.
-    Mendable(String),
+    /// The caller can fix it: a sentence that says how.
+    Refused(String),
     /// The store failed.
     Store(StoreError),
     /// We failed, and have logged it.
@@ -19,9 +19,9 @@ pub enum ToolError {
 }
 
 impl ToolError {
-    /// An error that the caller can mend.
-    pub fn mendable(sentence: impl Display) -> Self {
-        Self::Mendable(sentence.to_string())
+    /// An error that the caller can fix.
+    pub fn refused(sentence: impl Display) -> Self {
+        Self::Refused(sentence.to_string())
     }
 
     /// A fault of ours.
@@ -36,7 +36,7 @@ impl From<StoreError> for ToolError {
         match error {
             StoreError::Forbidden { .. } => {
                 tracing::info!(%error, "refused by the database");
-                Self::mendable("your role in this project does not allow this now; ask an owner")
+                Self::refused("your role in this project does not allow this now; ask an owner")
             }
             error => Self::Store(error),
         }
@@ -48,7 +48,7 @@ impl From<WriteError> for ToolError {
         match error {
             WriteError::Store(error) => error.into(),
             WriteError::Entropy(error) => Self::broken(error),
-            mendable => Self::mendable(mendable),
+            refused => Self::refused(refused),
         }
     }
 }
@@ -57,7 +57,7 @@ impl From<ReadError> for ToolError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Store(error) => error.into(),
-            mendable => Self::mendable(mendable),
+            refused => Self::refused(refused),
         }
     }
 }
@@ -66,7 +66,7 @@ impl From<SearchError> for ToolError {
     fn from(error: SearchError) -> Self {
         match error {
             SearchError::Store(error) => error.into(),
-            SearchError::Cursor(error) => Self::mendable(error),
+            SearchError::Cursor(error) => Self::refused(error),
         }
     }
 }

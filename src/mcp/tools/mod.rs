@@ -2,7 +2,7 @@
 //!
 //! A tool declares what it needs as types: its input and output are structs from which the schemas
 //! that clients see are made, and by which arguments are enforced before it runs. It runs inside
-//! the caller's transaction and returns its output, or a sentence that says how to mend the call.
+//! the caller's transaction and returns its output, or a sentence that says how to fix the call.
 
 mod documents;
 mod error;

@@ -157,14 +157,14 @@ impl Registered {
         arguments: JsonObject,
     ) -> Result<Value, ToolError> {
         let arguments = Value::Object(arguments);
-        self.validator.check(&arguments).map_err(ToolError::Mendable)?;
+        self.validator.check(&arguments).map_err(ToolError::Refused)?;
         (self.run)(call, tx, arguments).await
     }
 }
 
 fn run<'a, T: Tool>(call: &'a ToolCall<'a>, tx: &'a Tx, arguments: Value) -> Running<'a> {
     Box::pin(async move {
-        let input = serde_json::from_value(arguments).map_err(ToolError::mendable)?;
+        let input = serde_json::from_value(arguments).map_err(ToolError::refused)?;
         let output = T::call(call, tx, input).await?;
         serde_json::to_value(output).map_err(ToolError::broken)
     })

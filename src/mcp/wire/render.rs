@@ -57,7 +57,7 @@ pub fn tool_output(structured: Value) -> CallToolResult {
     legacy(CallToolResult::structured(structured), text)
 }
 
-/// The result of a tool that the caller can mend.
+/// The result of a tool that refused: the caller can fix the call.
 #[must_use]
 pub fn tool_failure(sentence: String) -> CallToolResult {
     legacy(CallToolResult::error(Vec::new()), sentence)

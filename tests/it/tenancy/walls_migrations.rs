@@ -73,7 +73,7 @@ async fn a_failed_migration_leaves_nothing_half_done_and_is_not_served() {
             matches!(&error, MigrateError::Failed { version, .. } if *version == failed),
             "{error}"
         );
-        assert!(error.to_string().contains("mend the cause and run `mbmcp migrate` again"));
+        assert!(error.to_string().contains("fix the cause and run `mbmcp migrate` again"));
         assert_eq!(inventory(&database).await, before, "nothing of {failed} is there");
         let refusal = Site::of(&database).await.refusal().await.unwrap();
         assert!(refusal.contains(failed) && refusal.contains("run `mbmcp migrate`"), "{refusal}");

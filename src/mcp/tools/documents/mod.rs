@@ -54,5 +54,5 @@ impl From<DocumentSummary> for Listed {
 
 /// The document that an argument names.
 fn path(filename: &str) -> Result<DocumentPath, ToolError> {
-    DocumentPath::parse(filename).map_err(ToolError::mendable)
+    DocumentPath::parse(filename).map_err(ToolError::refused)
 }

@@ -112,7 +112,7 @@ fn query(input: Input) -> Result<Query, ToolError> {
         input.files.map(|files| files.iter().map(|file| path(file)).collect()).transpose()?;
     let since = input.updated_since.map(|text| OffsetDateTime::parse(&text, &Rfc3339)).transpose();
     let updated_since = since.map_err(|_| {
-        ToolError::mendable("`updatedSince` must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
+        ToolError::refused("`updatedSince` must be an RFC 3339 time such as 2026-01-31T12:00:00Z")
     })?;
     let path_prefix = input.path_prefix.as_deref().map(normalize_prefix);
     Ok(Query {

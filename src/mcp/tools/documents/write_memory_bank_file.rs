@@ -75,7 +75,7 @@ impl Tool for WriteMemoryBankFile {
 fn precondition(input: &Input) -> Result<Precondition, ToolError> {
     match (&input.if_match_etag, input.create_only) {
         (Some(_), true) => {
-            Err(ToolError::mendable("`ifMatchEtag` and `createOnly` exclude each other: send one"))
+            Err(ToolError::refused("`ifMatchEtag` and `createOnly` exclude each other: send one"))
         }
         (Some(etag), false) => Ok(Precondition::Unchanged(Etag::from_client(etag))),
         (None, true) => Ok(Precondition::Absent),
