@@ -22,6 +22,12 @@ pub fn redis_url() -> String {
     variable("TEST_REDIS_URL")
 }
 
+/// The Postgres that `PG_BIN` chooses, as `scripts/with-services` does.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn pg_bin() -> Option<std::path::PathBuf> {
+    std::env::var_os("PG_BIN").filter(|folder| !folder.is_empty()).map(Into::into)
+}
+
 /// How long a test under load lasts: `TEST_LOAD_SECONDS`, or a few seconds.
 #[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
 pub fn seconds_of_load() -> std::time::Duration {

@@ -20,7 +20,8 @@ impl PrivateCluster {
             .permissions(std::fs::Permissions::from_mode(0o711))
             .tempdir()
             .unwrap();
-        let options = Options { data_dir: folder.path().join("data"), pg_bin: None };
+        let data_dir = folder.path().join("data");
+        let options = Options { data_dir, pg_bin: super::pg_bin() };
         let cluster = Cluster::start(&options).await.unwrap_or_else(|error| panic!("{error}"));
         Self { cluster, folder }
     }
