@@ -228,7 +228,7 @@ GRANT SELECT, INSERT, DELETE,
    ON public.document_sections TO app_user;
 
 CREATE POLICY search_reads ON public.document_sections FOR SELECT TO app_search USING (true);
-GRANT SELECT (project_id, document_id, ordinal, tsv) ON public.document_sections TO app_search;
+GRANT SELECT (project_id, document_id, ordinal, tsv, body) ON public.document_sections TO app_search;
 
 -- ---------------------------------------------------------------------------
 -- project_words: added with a document, removed by tidying up.

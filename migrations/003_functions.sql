@@ -50,6 +50,7 @@ CALL app.hand_over('app.authenticate_key(bytea)', 'app_auth');
 -- ---------------------------------------------------------------------------
 -- search_sections: full-text search of the current project, websearch syntax.
 -- Gives places, never text: the caller reads them under its own policies.
+-- Sections with the exact phrase come first.
 --
 -- DEFINER, because @@ is not leakproof: under a policy it may not see a row
 -- before the policy has, which rules out the GIN index. As app_search the
@@ -68,11 +69,18 @@ RETURNS TABLE (document_id uuid, ordinal integer, rank real)
 LANGUAGE sql STABLE ROWS 50 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  SELECT s.document_id, s.ordinal, ts_rank(s.tsv, asked.words, 1) AS rank
+  SELECT s.document_id, s.ordinal,
+         (ts_rank(s.tsv, asked.words, 1)
+           + CASE WHEN strpos(lower(s.body), asked.phrase) > 0 THEN 1 ELSE 0 END)::real AS rank
     FROM (
            SELECT p.id AS project_id,
                   websearch_to_tsquery(app.search_config(p.search_language),
-                                       app.search_text(left(search_sections.query, 2000))) AS words
+                                       app.search_text(left(search_sections.query, 2000))) AS words,
+                  -- What stands in quotes, or several words as they stand: common words are not
+                  -- indexed, so that only the text itself tells an exact match from a near one.
+                  lower(coalesce(substring(search_sections.query FROM '"([^"]{3,})"'),
+                                 CASE WHEN btrim(search_sections.query) ~ '\s'
+                                      THEN btrim(search_sections.query) END)) AS phrase
              FROM public.projects p
             WHERE p.id = app.current_project_id()
          ) asked
@@ -102,8 +110,8 @@ GRANT EXECUTE ON FUNCTION app.search_sections(text, text, text[], timestamptz, i
 CALL app.hand_over('app.search_sections(text, text, text[], timestamptz, integer, integer)', 'app_search');
 
 -- ---------------------------------------------------------------------------
--- nearest_words: for each misspelt word the most similar word of the current
--- project, if there is one. At most 16 words of at most 64 characters.
+-- nearest_words: for each misspelt word the most similar words of the current
+-- project, most similar first, at most 8. At most 16 words of at most 64 characters.
 --
 -- The threshold is lower than pg_trgm's 0.3, because one transposition in a
 -- short word breaks most of its trigrams; a word of quite another length is
@@ -118,25 +126,26 @@ $$;
 
 CREATE FUNCTION app.nearest_words(words text[])
 RETURNS TABLE (word text, nearest text)
-LANGUAGE sql STABLE ROWS 16 SECURITY DEFINER
+LANGUAGE sql STABLE ROWS 128 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET pg_trgm.similarity_threshold = '0.25'
 BEGIN ATOMIC
   SELECT asked.word, found.word
-    FROM unnest(words[1:16]) AS asked (word)
+    FROM unnest(words[1:16]) WITH ORDINALITY AS asked (word, position)
    CROSS JOIN LATERAL (
-           SELECT w.word
+           SELECT w.word, extensions.similarity(w.word, lower(asked.word)) AS similarity
              FROM public.project_words w
             WHERE w.project_id = app.current_project_id()
               AND w.word OPERATOR(extensions.%) lower(asked.word)
               AND abs(length(w.word) - length(asked.word)) <= 1 + length(asked.word) / 4
-            ORDER BY extensions.similarity(w.word, lower(asked.word)) DESC,
+            ORDER BY similarity DESC,
                      abs(length(w.word) - length(asked.word)),
                      w.word
-            LIMIT 1
+            LIMIT 8
          ) found
    WHERE (SELECT app.has_role(1))
-     AND length(asked.word) <= 64;
+     AND length(asked.word) <= 64
+   ORDER BY asked.position, found.similarity DESC, found.word;
 END;
 
 CALL app.close_function('app.nearest_words(text[])');

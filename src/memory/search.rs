@@ -15,6 +15,8 @@ pub const MAX_FILES: usize = 1000;
 pub const MAX_QUERY_CHARS: usize = 500;
 /// How many results can be paged through in all.
 const MAX_DEPTH: usize = 10_000;
+/// How many corrections of a query are tried.
+const MAX_CORRECTIONS: usize = 3;
 /// Shorter words are not corrected.
 const MIN_WORD_CHARS: usize = 3;
 
@@ -126,7 +128,7 @@ async fn find(tx: &Tx, tenant: &Tenant, query: &Query, skip: usize) -> Result<Se
     if !found.is_empty() {
         return Ok(as_given(found));
     }
-    if let Some(query) = correct(tx, text).await? {
+    for query in corrections(tx, text).await? {
         let found = search::words(tx, tenant, &query, filter, window).await?;
         if !found.is_empty() {
             return Ok(Search { found, query, corrected: true });
@@ -139,15 +141,33 @@ async fn find(tx: &Tx, tenant: &Tenant, query: &Query, skip: usize) -> Result<Se
     Ok(as_given(search::literal(tx, tenant, (exact, false), filter, window).await?))
 }
 
-/// `text` with each word that the project does not know replaced by the nearest that it knows;
-/// `None` when there is none to replace.
-async fn correct(tx: &Tx, text: &str) -> Result<Option<String>, StoreError> {
+/// `text` with each word that the project does not know replaced by the nearest that it knows,
+/// then by the next nearest: at most [`MAX_CORRECTIONS`] different texts, best first.
+async fn corrections(tx: &Tx, text: &str) -> Result<Vec<String>, StoreError> {
     let pairs = search::nearest(tx, &words(text)).await?;
-    let corrected = replace_words(text, |word| {
-        let known = pairs.iter().find(|(wrong, _)| *wrong == word);
-        known.map_or_else(|| word.to_owned(), |(_, nearest)| nearest.clone())
-    });
-    Ok((corrected != text).then_some(corrected))
+    let mut corrections = Vec::new();
+    for attempt in 0..MAX_CORRECTIONS {
+        let corrected = replace_words(text, |word| nearest(word, &pairs, attempt));
+        if corrected != text && !corrections.contains(&corrected) {
+            corrections.push(corrected);
+        }
+    }
+    Ok(corrections)
+}
+
+/// The word of the project that is meant by `word`: fewest edits first, a swap of neighbours
+/// counting as one, then the most similar. A known word means itself.
+fn nearest(word: &str, pairs: &[(String, String)], attempt: usize) -> String {
+    let lower = word.to_lowercase();
+    let known = pairs.iter().filter(|(asked, _)| asked == word).map(|(_, known)| known);
+    let mut known: Vec<&String> = known.collect();
+    known.sort_by_key(|known| strsim::osa_distance(known, &lower));
+    let meant = match known.first() {
+        None => return word.to_owned(),
+        Some(first) if **first == lower => first,
+        Some(first) => known.get(attempt).unwrap_or(first),
+    };
+    (*meant).clone()
 }
 
 fn is_word(word: &str) -> bool {
@@ -196,6 +216,23 @@ fn small(number: usize) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fewest_edits_win_and_known_words_stay() {
+        let pairs = [
+            ("optinal", "optin"),
+            ("optinal", "optional"),
+            ("retreival", "retrieval"),
+            ("Cache", "cached"),
+            ("Cache", "cache"),
+        ];
+        let pairs = pairs.map(|(asked, known)| (asked.to_owned(), known.to_owned()));
+        let of = |word, attempt| nearest(word, &pairs, attempt);
+        assert_eq!([of("optinal", 0), of("optinal", 1)], ["optional", "optin"]);
+        assert_eq!([of("retreival", 0), of("retreival", 2)], ["retrieval", "retrieval"]);
+        assert_eq!([of("Cache", 0), of("Cache", 1)], ["cache", "cache"]);
+        assert_eq!(of("unheard", 0), "unheard");
+    }
 
     #[test]
     fn only_words_are_replaced() {

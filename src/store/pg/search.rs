@@ -114,7 +114,8 @@ pub async fn literal(
     rows.iter().map(found).collect()
 }
 
-/// For each of `words` that the project does not know, the most similar word that it knows.
+/// For each of `words` the most similar words that the project knows, itself included, most
+/// similar first.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -155,3 +155,18 @@ async fn prefixes_are_read_as_names_are() {
     let listed = client.ok("list_memory_bank_files", json!({ "prefix": "cafe\u{301}/" })).await;
     assert_eq!(listed["files"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn the_exact_phrase_comes_first_also_when_its_words_are_common() {
+    let database = Database::new().await;
+    let (_server, client) = bank(&database).await;
+    for n in 0..30 {
+        let text = format!("# Note {n}\nGenerated, generated and generated again.\n");
+        client.write(&format!("noise/{n}.md"), &text).await;
+    }
+    client.write("exact.md", "Padding, and more padding.\nIt can be generated from this.\n").await;
+    for query in ["\"can be generated from\"", "can be generated from"] {
+        let found = search(&client, json!({ "query": query, "maxResults": 3 })).await;
+        assert_eq!(places(&found)[0], place("exact.md", "", 2), "{query}");
+    }
+}
