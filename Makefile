@@ -6,7 +6,7 @@ help: ## say what can be done
 
 run: ## start everything on this machine (ARGS=--reset forgets the data of earlier runs)
 	@scripts/need cc postgres
-	@exec cargo run --quiet --bin mbmcp -- dev $(ARGS)
+	@exec cargo run --bin mbmcp -- dev $(ARGS)
 
 test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some)
 	@scripts/need cc curl postgres redis node python

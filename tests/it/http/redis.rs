@@ -100,9 +100,7 @@ async fn no_call_fails_while_redis_is_absent_then_present_then_stopped() {
 async fn good_keys_are_shared_sealed_and_without_their_plaintext() {
     let database = Database::new().await;
     let prefix = uuid_text();
-    let variables = [("REDIS_URL", redis_url()), ("REDIS_KEY_PREFIX", prefix.clone())];
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    let server = Server::with(&database, &variables).await;
+    let server = replica(&database, &prefix).await;
     let key = database.editor("a").await;
     let _session = server.session(&key).await;
 
@@ -117,8 +115,8 @@ async fn good_keys_are_shared_sealed_and_without_their_plaintext() {
     // Another replica takes it from there: the database would no longer know the key.
     let owner = database.connect(Login::Owner).await;
     owner.batch_execute("update api_keys set key_hash = sha256(key_hash)").await.unwrap();
-    let replica = Server::with(&database, &variables).await;
-    let mut client = replica.client(&key);
+    let other = replica(&database, &prefix).await;
+    let mut client = other.client(&key);
     client.initialize().await;
 }
 
@@ -126,9 +124,7 @@ async fn good_keys_are_shared_sealed_and_without_their_plaintext() {
 async fn writing_to_redis_makes_no_key_valid() {
     let database = Database::new().await;
     let prefix = uuid_text();
-    let variables = [("REDIS_URL", redis_url()), ("REDIS_KEY_PREFIX", prefix.clone())];
-    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    let server = Server::with(&database, &variables).await;
+    let server = replica(&database, &prefix).await;
     let good = database.editor("a").await;
     let _session = server.session(&good).await;
 
@@ -144,6 +140,12 @@ async fn writing_to_redis_makes_no_key_valid() {
         let reply = Client::new(&server.url, made_up.reveal()).rpc("ping", json!({})).await;
         assert_eq!(reply.status, 401, "{forged}");
     }
+}
+
+/// A server that shares the tests' Redis with all that have this prefix.
+async fn replica(database: &Database, prefix: &str) -> Server {
+    let variables = [("REDIS_URL", &*redis_url()), ("REDIS_KEY_PREFIX", prefix)];
+    Server::with(database, &variables).await
 }
 
 async fn connect() -> deadpool_redis::redis::aio::MultiplexedConnection {

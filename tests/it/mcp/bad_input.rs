@@ -85,6 +85,9 @@ async fn a_body_of_two_megabytes_is_413_and_of_another_type_415() {
     let server = Server::on(&database).await;
     let client = server.session(&database.editor("a").await).await;
     let large = json!({ "filename": "a.md", "content": "x".repeat(2 << 20) });
+    let stranger = Client::new(&server.url, "nonsense");
+    let refused = stranger.call("write_memory_bank_file", large.clone()).await;
+    assert_eq!(refused.status, 401, "who calls comes before what is sent");
     let reply = client.call("write_memory_bank_file", large).await;
     assert_eq!((reply.status, reply.code()), (413, -32600));
     assert!(reply.text.contains("1048576"), "{}", reply.text);
