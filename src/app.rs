@@ -7,7 +7,7 @@ use axum::Router;
 
 use crate::access::Authenticator;
 use crate::config::Config;
-use crate::http::{Edge, Health, Lifecycle, router};
+use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::Service;
 use crate::mcp::tools::Registry;
 use crate::mcp::transport::Transport;
@@ -80,5 +80,9 @@ pub async fn build(
     let tasks = lifecycle.tasks.clone();
     let transport = Transport { service, tasks, max_body_bytes: config.server.max_body_bytes };
     let request_timeout = config.server.request_timeout;
-    Ok(router(Edge { authenticator, health, transport, request_timeout }))
+    let trusted_proxies = config.edge.trusted_proxies.clone();
+    let loopback = config.server.address.ip().is_loopback();
+    let origins = Origins::new(config.edge.allowed_origins.clone(), loopback);
+    let edge = Edge { authenticator, health, trusted_proxies, origins, transport, request_timeout };
+    Ok(router(edge))
 }

@@ -1,6 +1,4 @@
 //! Wrong keys, counted per address and stopped before the database is touched.
-//!
-//! The address is that of the TCP connection: behind a proxy all clients share one allowance.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;

@@ -92,9 +92,12 @@ fn config(mut variables: Variables, external: bool) -> Result<Config, Failure> {
     if variables.peek("SERVER_SECRET_FILE").is_none() {
         variables.default_to("SERVER_SECRET", NO_SECRET);
     }
-    for (name, value) in
-        [("APP_ENV", "development"), ("MCP_HOST", "127.0.0.1"), ("LOG_FORMAT", "text")]
-    {
+    for (name, value) in [
+        ("APP_ENV", "development"),
+        ("MCP_HOST", "127.0.0.1"),
+        ("TRUST_PROXY_HOPS", "0"),
+        ("LOG_FORMAT", "text"),
+    ] {
         variables.default_to(name, value);
     }
     Config::read(variables).map_err(|error| Failure::config(&error))

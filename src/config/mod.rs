@@ -6,6 +6,7 @@
 //! reported at once.
 
 mod database;
+mod edge;
 mod env;
 mod log;
 mod redis;
@@ -13,6 +14,7 @@ mod secrets;
 mod server;
 
 pub use database::DatabaseConfig;
+pub use edge::EdgeConfig;
 pub use env::{ConfigError, Variables};
 pub use log::{LogConfig, LogFormat};
 pub use redis::RedisConfig;
@@ -24,6 +26,8 @@ pub use server::ServerConfig;
 pub struct Config {
     /// Listening, limits of requests, sessions.
     pub server: ServerConfig,
+    /// Proxies and origins.
+    pub edge: EdgeConfig,
     /// Postgres.
     pub database: DatabaseConfig,
     /// Redis; `None` means that caches are in process only.
@@ -42,10 +46,11 @@ impl Config {
     pub fn read(mut variables: Variables) -> Result<Self, ConfigError> {
         let secrets = SecretsConfig::read(&mut variables);
         let server = ServerConfig::read(&mut variables);
+        let edge = EdgeConfig::read(&mut variables);
         let database = DatabaseConfig::read(&mut variables);
         let redis = RedisConfig::read(&mut variables);
         let log = LogConfig::read(&mut variables);
         variables.finish()?;
-        Ok(Self { server, database, redis, secrets, log })
+        Ok(Self { server, edge, database, redis, secrets, log })
     }
 }

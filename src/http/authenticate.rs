@@ -1,14 +1,16 @@
 //! Who calls: the key of a request becomes a caller, before its body is read.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::Extension;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Problem;
+use super::middleware::client_ip::ClientIp;
 use crate::access::authenticate::seconds;
 use crate::access::{AuthError, Authenticator, Caller};
 use crate::telemetry::call_log;
@@ -21,11 +23,11 @@ const CHALLENGE_INVALID: &str = r#"Bearer realm="mbmcp", error="invalid_token""#
 /// Lets a request through with its [`Caller`] in the extensions, or answers 401, 429 or 503.
 pub(super) async fn layer(
     State(authenticator): State<Arc<Authenticator>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(ClientIp(address)): Extension<ClientIp>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match caller(&authenticator, request.headers(), peer.ip()).await {
+    match caller(&authenticator, request.headers(), address).await {
         Ok(caller) => {
             call_log::note(|fields| {
                 fields.project_id = Some(caller.tenant().project());

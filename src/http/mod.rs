@@ -3,6 +3,7 @@
 mod authenticate;
 mod health;
 mod middleware;
+mod own_project;
 mod problem;
 mod server;
 
@@ -14,8 +15,10 @@ use axum::{Router, routing};
 
 use crate::access::Authenticator;
 use crate::mcp::transport::{self, Transport};
+use crate::model::TrustedProxies;
 
 pub use health::Health;
+pub use middleware::origin::Origins;
 pub use problem::Problem;
 pub use server::{Lifecycle, serve};
 
@@ -29,6 +32,10 @@ pub struct Edge {
     pub authenticator: Arc<Authenticator>,
     /// Knows whether the server can work.
     pub health: Arc<Health>,
+    /// The proxies before the server.
+    pub trusted_proxies: TrustedProxies,
+    /// The web pages that may call.
+    pub origins: Origins,
     /// Answers MCP.
     pub transport: Transport,
     /// The longest that a call may take; a request gets [`ARRIVAL`] more.
@@ -39,7 +46,9 @@ pub struct Edge {
 pub fn router(edge: Edge) -> Router {
     // Before the body is read: who calls? Only then, inside the transport: how large is it?
     let authenticated = from_fn_with_state(edge.authenticator, authenticate::layer);
-    let mcp = transport::routes(edge.transport).route_layer(authenticated);
+    let own_project = from_fn(own_project::layer);
+    let mcp = transport::routes(edge.transport);
+    let mcp = mcp.route_layer(own_project).route_layer(authenticated);
     let health = Router::new()
         .route("/health", routing::get(health::health))
         .route("/live", routing::get(health::live))
@@ -53,8 +62,13 @@ pub fn router(edge: Edge) -> Router {
         // The innermost: a request that takes too long becomes an answer like any other. A call
         // has ended itself by then: what remains is a body that does not arrive.
         .layer(from_fn_with_state(edge.request_timeout + ARRIVAL, middleware::timeout::layer))
+        // Who may not call is not asked for a key; what browsers ask beforehand needs none.
+        .layer(middleware::origin::cors(&edge.origins))
+        .layer(from_fn_with_state(edge.origins, middleware::origin::layer))
         // Every answer below carries them, the time-out's included.
         .layer(from_fn(middleware::security_headers::layer))
+        // Below the line, to which it adds the address; above all that asks for it.
+        .layer(from_fn_with_state(edge.trusted_proxies, middleware::client_ip::layer))
         // Sees the status that is really sent, and opens the line that all below adds to.
         .layer(from_fn(middleware::access_log::layer))
         // The outermost: everything else names the request by its id.

@@ -6,6 +6,7 @@
 //! [`seal`] signs what leaves us and comes back.
 
 pub mod ambient;
+pub mod client_address;
 pub mod clock;
 pub mod document;
 pub mod document_path;
@@ -16,6 +17,7 @@ pub mod seal;
 pub mod secret;
 
 pub use ambient::Ambient;
+pub use client_address::TrustedProxies;
 pub use clock::Clock;
 pub use document::{Author, Document, DocumentSummary, Etag};
 pub use document_path::{DocumentPath, PathError};

@@ -3,6 +3,7 @@
 //! The HTTP layer opens it with [`within`]; whatever runs below adds to it with [`note`] and
 //! [`count_statement`]. Never a key, never content.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Fields {
     pub http_method: String,
     /// The route, never the path itself.
     pub route: String,
+    /// The client's address, seen through trusted proxies.
+    pub client_ip: Option<IpAddr>,
     /// The project of the key.
     pub project_id: Option<ProjectId>,
     /// The key.
@@ -73,6 +76,7 @@ impl CallLog {
                 route = fields.route,
                 status,
                 duration_ms = duration.as_secs_f64() * 1000.0,
+                client_ip = fields.client_ip.map(tracing::field::display),
                 project_id = fields.project_id.map(tracing::field::display),
                 key_id = fields.key_id.map(tracing::field::display),
                 test_key = fields.test_key.then_some(true),

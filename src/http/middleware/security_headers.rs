@@ -13,10 +13,18 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// For a year (RFC 6797); only to who came by TLS, as the proxy that ended it says.
+const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Adds them.
 pub(in crate::http) async fn layer(request: Request, next: Next) -> Response {
+    let by_tls = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let mut response = next.run(request).await;
     let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
     response.headers_mut().extend(headers);
+    if by_tls {
+        let name = header::STRICT_TRANSPORT_SECURITY;
+        response.headers_mut().insert(name, STRICT_TRANSPORT_SECURITY);
+    }
     response
 }

@@ -24,9 +24,11 @@ pub struct Transport {
     pub max_body_bytes: usize,
 }
 
-/// The routes of `/mcp`. The caller must be in the request's extensions.
+/// The routes of `/mcp`, and of the same for one project's keys only. The caller must be in the
+/// request's extensions.
 pub fn routes(transport: Transport) -> Router {
     Router::new()
         .route("/mcp", routing::post(post::handler).delete(delete::handler))
+        .route("/mcp/{project}", routing::post(post::handler).delete(delete::handler))
         .with_state(transport)
 }

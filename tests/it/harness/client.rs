@@ -27,6 +27,11 @@ impl Client {
         Self { http, url: format!("{server}/mcp"), key: key.to_owned(), session: None }
     }
 
+    /// A client of another endpoint than `/mcp`.
+    pub fn at_path(server: &str, path: &str, key: &str) -> Self {
+        Self { url: format!("{server}{path}"), ..Self::new(server, key) }
+    }
+
     /// The same client with its session at another server.
     pub fn at(&self, server: &str) -> Self {
         Self { url: format!("{server}/mcp"), ..self.clone() }

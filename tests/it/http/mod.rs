@@ -1,5 +1,6 @@
 //! The edge: health, outages, replicas, Redis.
 
+mod edge;
 mod log;
 mod look_ups;
 mod outage;

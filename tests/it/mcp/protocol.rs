@@ -124,5 +124,9 @@ async fn every_path_and_method_answers_json_with_the_security_headers() {
         );
     }
     let given = http.get(format!("{}/live", server.url)).header("x-request-id", "abc-1");
-    assert_eq!(Reply::of(given).await.headers["x-request-id"], "abc-1");
+    let plain = Reply::of(given.try_clone().unwrap()).await;
+    assert_eq!(plain.headers["x-request-id"], "abc-1");
+    assert!(!plain.headers.contains_key("strict-transport-security"));
+    let by_tls = Reply::of(given.header("x-forwarded-proto", "https")).await;
+    assert_eq!(by_tls.headers["strict-transport-security"], "max-age=31536000");
 }

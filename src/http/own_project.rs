@@ -1,0 +1,24 @@
+//! `/mcp/{project}`: an endpoint that serves one project's keys only.
+
+use axum::Extension;
+use axum::extract::{RawPathParams, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Problem;
+use crate::access::Caller;
+
+/// Answers 404 where the path names another project than the key's: the same as for one that does
+/// not exist.
+pub(super) async fn layer(
+    Extension(caller): Extension<Caller>,
+    params: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Response {
+    let named = params.iter().find(|(name, _)| *name == "project");
+    if named.is_some_and(|(_, project)| project != caller.key().project_slug) {
+        return Problem::not_found().into_response();
+    }
+    next.run(request).await
+}
