@@ -28,6 +28,14 @@ pub(super) enum Client {
     Cursor,
     /// For .vscode/mcp.json
     Vscode,
+    /// For ~/.codeium/windsurf/mcp_config.json
+    Windsurf,
+    /// For ~/.codex/config.toml
+    Codex,
+    /// For ~/.gemini/settings.json
+    Gemini,
+    /// For clients that start a program only: the bridge `mcp-remote`
+    McpRemote,
 }
 
 /// Prints the configuration.
@@ -46,21 +54,33 @@ fn dev_key() -> Result<String, Failure> {
     files.key()?.ok_or_else(missing)
 }
 
-/// The configuration of `client`.
+/// The configuration of `client`, in the format that its documentation gives.
 pub(super) fn snippet(client: Client, url: &str, key: &str) -> String {
+    let headers = json!({ "X-API-Key": key });
     match client {
         Client::ClaudeCode => format!(
             "claude mcp add --transport http memory-bank {url} --header \"X-API-Key: {key}\""
         ),
-        Client::Cursor => pretty(&json!({
-            "mcpServers": { "memory-bank": { "url": url, "headers": { "X-API-Key": key } } }
-        })),
+        Client::Cursor => servers(&json!({ "url": url, "headers": headers })),
         Client::Vscode => pretty(&json!({
-            "servers": {
-                "memory-bank": { "type": "http", "url": url, "headers": { "X-API-Key": key } }
-            }
+            "servers": { "memory-bank": { "type": "http", "url": url, "headers": headers } }
+        })),
+        Client::Windsurf => servers(&json!({ "serverUrl": url, "headers": headers })),
+        Client::Codex => format!(
+            "[mcp_servers.memory-bank]\nurl = \"{url}\"\nhttp_headers = {{ \"X-API-Key\" = \"{key}\" }}"
+        ),
+        // `url` would mean the older transport to it.
+        Client::Gemini => servers(&json!({ "httpUrl": url, "headers": headers })),
+        // Without a space: some clients break arguments at one.
+        Client::McpRemote => servers(&json!({
+            "command": "npx",
+            "args": ["-y", "mcp-remote", url, "--header", format!("X-API-Key:{key}")]
         })),
     }
+}
+
+fn servers(entry: &Value) -> String {
+    pretty(&json!({ "mcpServers": { "memory-bank": entry } }))
 }
 
 fn pretty(value: &Value) -> String {

@@ -80,11 +80,32 @@ async fn client_configuration_is_ready_to_paste() {
     let claude = "claude mcp add --transport http memory-bank https://m.test/mcp \
                   --header \"X-API-Key: k\"\n";
     assert_eq!(of("claude-code").await, claude);
-    for (client, root) in [("cursor", "mcpServers"), ("vscode", "servers")] {
+    for (client, root, url) in [
+        ("cursor", "mcpServers", "url"),
+        ("vscode", "servers", "url"),
+        ("windsurf", "mcpServers", "serverUrl"),
+        ("gemini", "mcpServers", "httpUrl"),
+    ] {
         let json: serde_json::Value = serde_json::from_str(&of(client).await).unwrap();
         let entry = &json[root]["memory-bank"];
-        assert_eq!(entry["url"], "https://m.test/mcp");
-        assert_eq!(entry["headers"]["X-API-Key"], "k");
+        assert_eq!(entry[url], "https://m.test/mcp", "{client}");
+        assert_eq!(entry["headers"]["X-API-Key"], "k", "{client}");
+    }
+    let codex: toml::Table = of("codex").await.parse().unwrap();
+    let entry = &codex["mcp_servers"]["memory-bank"];
+    assert_eq!(entry["url"].as_str(), Some("https://m.test/mcp"));
+    assert_eq!(entry["http_headers"]["X-API-Key"].as_str(), Some("k"));
+}
+
+#[tokio::test]
+async fn the_page_of_clients_shows_what_the_command_prints() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md");
+    let page = std::fs::read_to_string(file).unwrap();
+    for client in ["claude-code", "cursor", "vscode", "windsurf", "codex", "gemini", "mcp-remote"] {
+        let endpoint = ["--url", "https://memory.example.org/mcp", "--key", "mbmcp_live_YOUR_KEY"];
+        let arguments = [&["client-config", client][..], &endpoint].concat();
+        let printed = text(&run(&arguments, &[]).await.stdout);
+        assert!(page.contains(&format!("\n{printed}```\n")), "{client}:\n{printed}");
     }
 }
 
