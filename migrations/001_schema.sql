@@ -283,12 +283,22 @@ CREATE FUNCTION app.search_text(body text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN translate(body, '<>/\.:=@#&|`~^()[]{}*+,;_', '                         ');
 
+-- A query of words, "phrases", OR and -not, for text as it is searched. A minus behind what joins
+-- words, as in list[-1] or ${PORT:-80}, negates nothing.
+CREATE FUNCTION app.search_query(language text, query text) RETURNS tsquery
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN websearch_to_tsquery(
+  app.search_config(language),
+  app.search_text(regexp_replace(query, '([]<>/\\.:=@#&|`~^()[{}*+,;_])-+', '\1 ', 'g')));
+
 -- app_user and app_platform need it as well: CHECK and generated columns are
 -- evaluated as the role that writes.
 CALL app.close_function('app.search_config(text)');
 CALL app.close_function('app.search_text(text)');
+CALL app.close_function('app.search_query(text, text)');
 GRANT EXECUTE ON FUNCTION app.search_config(text) TO app_user, app_platform, app_search;
 GRANT EXECUTE ON FUNCTION app.search_text(text) TO app_user, app_search;
+GRANT EXECUTE ON FUNCTION app.search_query(text, text) TO app_user, app_search;
 
 -- ---------------------------------------------------------------------------
 -- schema_migrations: which of these files have run. Its policies stand here,

@@ -71,15 +71,16 @@ SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT s.document_id, s.ordinal,
          (ts_rank(s.tsv, asked.words, 1)
-           + CASE WHEN strpos(lower(s.body), asked.phrase) > 0 THEN 1 ELSE 0 END)::real AS rank
+           + CASE WHEN asked.phrase IS NOT NULL AND strpos(lower(s.body), asked.phrase) > 0
+                  THEN 1 ELSE 0 END)::real AS rank
     FROM (
            SELECT p.id AS project_id,
-                  websearch_to_tsquery(app.search_config(p.search_language),
-                                       app.search_text(left(search_sections.query, 2000))) AS words,
-                  -- What stands in quotes, or several words as they stand: common words are not
+                  app.search_query(p.search_language,
+                                   left(search_sections.query, 2000)) AS words,
+                  -- What stands in quotes, or several words and code as they stand: common words are not
                   -- indexed, so that only the text itself tells an exact match from a near one.
                   lower(coalesce(substring(search_sections.query FROM '"([^"]{3,})"'),
-                                 CASE WHEN btrim(search_sections.query) ~ '\s'
+                                 CASE WHEN btrim(search_sections.query) ~ '[^[:alnum:]]'
                                       THEN btrim(search_sections.query) END)) AS phrase
              FROM public.projects p
             WHERE p.id = app.current_project_id()

@@ -28,7 +28,7 @@ const CONFINED: [(&str, &[&str]); 10] = [
     ("tokio_postgres", &["store/"]),
     ("deadpool", &["store/"]),
     ("rmcp", &["mcp/wire/"]),
-    ("axum", &["http/", "mcp/transport/", "app.rs", "cli/healthcheck.rs"]),
+    ("axum", &["http/", "mcp/transport/", "app.rs", "cli/dev.rs", "cli/healthcheck.rs"]),
     ("std::env", &["config/env.rs"]),
     ("env = \"", &[]),
     ("stdout()", &["cli/output.rs"]),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use tokio::task::JoinError;
 
 use super::Caller;
 use super::key::{ApiKey, KeyHash};
@@ -87,7 +88,11 @@ impl Authenticator {
     /// # Errors
     /// When the key is malformed, unknown, expired or revoked, when the address has presented too
     /// many wrong ones, or when nobody can tell.
-    pub async fn authenticate(&self, key: &str, address: IpAddr) -> Result<Caller, AuthError> {
+    pub async fn authenticate(
+        self: &Arc<Self>,
+        key: &str,
+        address: IpAddr,
+    ) -> Result<Caller, AuthError> {
         let hash = ApiKey::parse(key).ok_or(AuthError::Malformed)?.hash();
         let known = match self.cache.get(&hash).await {
             Some(known) => known,
@@ -99,9 +104,9 @@ impl Authenticator {
 
     /// Asks Redis, then Postgres. A key that turns out wrong is counted against its address, once
     /// for as long as the answer is kept; an address with too many of them waits, but for keys
-    /// that were good before.
+    /// that were good before. In a task of its own, so that who hangs up is counted too.
     async fn look_up(
-        &self,
+        self: &Arc<Self>,
         hash: KeyHash,
         address: IpAddr,
     ) -> Result<Option<Arc<KeyRecord>>, AuthError> {
@@ -111,9 +116,15 @@ impl Authenticator {
         {
             return Err(AuthError::TooManyWrong(wait));
         }
+        let this = self.clone();
         // Boxed: what moka awaits is large, and misses are rare.
-        let loaded = Box::pin(self.cache.try_get_with(hash, self.load(hash, address)));
-        loaded.await.map_err(AuthError::Store)
+        let looking = tokio::spawn(Box::pin(async move {
+            this.cache.try_get_with(hash, Box::pin(this.load(hash, address))).await
+        }));
+        let lost = |error: JoinError| {
+            AuthError::Store(Arc::new(StoreError::Unavailable(error.to_string())))
+        };
+        looking.await.map_err(lost)?.map_err(AuthError::Store)
     }
 
     async fn load(

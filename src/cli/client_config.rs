@@ -24,15 +24,15 @@ pub(super) struct Args {
 pub(super) enum Client {
     /// A command to run
     ClaudeCode,
-    /// For .cursor/mcp.json
+    /// For `.cursor/mcp.json`
     Cursor,
-    /// For .vscode/mcp.json
+    /// For `.vscode/mcp.json`
     Vscode,
-    /// For ~/.codeium/windsurf/mcp_config.json
+    /// For `~/.codeium/windsurf/mcp_config.json`
     Windsurf,
-    /// For ~/.codex/config.toml
+    /// For `~/.codex/config.toml`
     Codex,
-    /// For ~/.gemini/settings.json
+    /// For `~/.gemini/settings.json`
     Gemini,
     /// For clients that start a program only: the bridge `mcp-remote`
     McpRemote,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use axum::Router;
+
 use super::client_config::{Client, snippet};
 use super::dev_files::DevFiles;
 use super::{Failure, output, serve, variables};
@@ -77,11 +79,15 @@ fn folder(
     variables: &Variables,
     external: bool,
 ) -> Result<PathBuf, Failure> {
-    if let Some(folder) = chosen {
+    let folder = match chosen {
+        Some(folder) => folder,
+        None => DevFiles::default_folder(variables)?,
+    };
+    if !external {
         return Ok(folder);
     }
-    let default = DevFiles::default_folder(variables)?;
-    Ok(if external { default.with_file_name("mbmcp-external") } else { default })
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    Ok(folder.with_file_name(format!("{name}-external")))
 }
 
 /// The configuration, with defaults that suit one person on one machine.
@@ -118,17 +124,31 @@ async fn serve_on(
         config.secrets.server_secret = secret(files, &ambient)?;
     }
     let listener = serve::listen(&config).await?;
-    migrate::run(&config.database).await?;
-    if !external {
-        migrate::make_server_login(&config.database).await?;
-    }
-    let key = key(&Store::new(&config.database)?, files, &ambient).await?;
-    let router = app::build(&config, ambient, lifecycle).await?;
+    let (key, router) = tokio::select! {
+        prepared = prepare(&config, external, files, ambient, lifecycle) => prepared?,
+        () = lifecycle.stopping.cancelled() => return Ok(()),
+    };
     let endpoint = format!("http://{}/mcp", listener.local_addr()?);
     output::data(&welcome(&endpoint, &key, files));
     http::serve(listener, router, lifecycle, config.server.shutdown_grace).await;
     output::talk("stopped; the data is kept");
     Ok(())
+}
+
+/// The schema, the key and the server.
+async fn prepare(
+    config: &Config,
+    external: bool,
+    files: &DevFiles,
+    ambient: Ambient,
+    lifecycle: &Lifecycle,
+) -> Result<(String, Router), Failure> {
+    migrate::run(&config.database).await?;
+    if !external {
+        migrate::make_server_login(&config.database).await?;
+    }
+    let key = key(&Store::new(&config.database)?, files, &ambient).await?;
+    Ok((key, app::build(config, ambient, lifecycle).await?))
 }
 
 /// The server secret of an earlier run, or a new one.

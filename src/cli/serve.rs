@@ -16,7 +16,10 @@ pub(super) async fn run() -> Result<(), Failure> {
     let lifecycle = Lifecycle::default();
     lifecycle.stop_at_signals()?;
     let listener = listen(&config).await?;
-    let router = app::build(&config, Ambient::default(), &lifecycle).await?;
+    let router = tokio::select! {
+        built = app::build(&config, Ambient::default(), &lifecycle) => built?,
+        () = lifecycle.stopping.cancelled() => return Ok(()),
+    };
     tracing::info!(address = %listener.local_addr()?, "serving");
     http::serve(listener, router, &lifecycle, config.server.shutdown_grace).await;
     tracing::info!("stopped");

@@ -42,7 +42,7 @@ pub(super) async fn layer(
 }
 
 async fn caller(
-    authenticator: &Authenticator,
+    authenticator: &Arc<Authenticator>,
     headers: &HeaderMap,
     address: IpAddr,
 ) -> Result<Caller, AuthError> {

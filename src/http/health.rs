@@ -45,20 +45,25 @@ impl Health {
         Self { store, redis, draining, started: Instant::now(), last: Mutex::new(None) }
     }
 
-    async fn probe(&self) -> Probe {
-        let mut last = self.last.lock().await;
-        match *last {
-            Some((at, probe)) if at.elapsed() < CACHED => probe,
-            _ => {
-                let probe = self.ask().await;
-                *last = Some((Instant::now(), probe));
-                probe
+    /// In a task of its own, so that who hangs up does not keep the answer from being kept.
+    async fn probe(self: &Arc<Self>) -> Probe {
+        let this = self.clone();
+        let probing = tokio::spawn(async move {
+            let mut last = this.last.lock().await;
+            match *last {
+                Some((at, probe)) if at.elapsed() < CACHED => probe,
+                _ => {
+                    let probe = this.ask().await;
+                    *last = Some((Instant::now(), probe));
+                    probe
+                }
             }
-        }
+        });
+        probing.await.unwrap_or(Probe { database: false, schema: false, redis: None })
     }
 
     /// Why no new requests are welcome.
-    async fn unready(&self) -> Option<&'static str> {
+    async fn unready(self: &Arc<Self>) -> Option<&'static str> {
         if self.draining.is_cancelled() {
             return Some("draining");
         }

@@ -21,6 +21,9 @@ use tokio_util::task::TaskTracker;
 
 /// The longest that a request's headers may take to arrive, or the next request of a connection.
 const HEADERS: Duration = Duration::from_secs(75);
+/// How long a client may take nothing of what is sent to it (`TCP_USER_TIMEOUT`, Linux only).
+#[cfg(target_os = "linux")]
+const STALLED: Duration = Duration::from_secs(30);
 /// Connections at once; more wait to be accepted.
 const MAX_CONNECTIONS: usize = 10_000;
 /// The pause after the system refuses to accept, for want of file descriptors for example.
@@ -100,6 +103,14 @@ async fn accept(listener: &TcpListener, router: &Router, connections: &GracefulS
     }
 }
 
+/// Sends at once, and ends a connection whose client takes nothing for [`STALLED`].
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STALLED))?;
+    Ok(())
+}
+
 /// Serves one connection in a task of its own.
 fn handle(
     stream: TcpStream,
@@ -108,8 +119,8 @@ fn handle(
     connections: &GracefulShutdown,
     slot: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%error, "the options of a connection");
     }
     let router = TowerToHyperService::new(router.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {

@@ -257,6 +257,10 @@ impl From<StoreError> for RpcError {
                 tracing::warn!(%error, "the database is unavailable");
                 Self::unavailable()
             }
+            StoreError::CommitLost(_) => {
+                tracing::warn!(%error, "the outcome of a call is not known");
+                Self::deadline()
+            }
             StoreError::Timeout { .. } => {
                 tracing::warn!(%error, "a statement took too long");
                 Self::timeout()

@@ -97,48 +97,122 @@ pub async fn search(
     let shape = format!("{:?}", (&query.text, query.matching, &query.filter));
     let cursors = Cursors::new(sealer, tenant, "search", &shape);
     let position = cursors.position(query.cursor.as_deref())?;
-    // What was sealed was a number; the beginning is empty.
-    let skip: usize = position.parse().unwrap_or(0);
-    let Search { mut found, query: searched, corrected } = find(tx, tenant, query, skip).await?;
+    let resumed = Position::parse(&position);
+    let skip = resumed.as_ref().map_or(0, |resumed| resumed.skip);
+    let window = Window { skip: small(skip), take: small(query.limit + 1) };
+    let Search { mut found, strategy } = match resumed {
+        Some(resumed) => run(tx, tenant, query, resumed.strategy, window).await?,
+        None => first(tx, tenant, query, window).await?,
+    };
     let more = found.len() > query.limit && skip + query.limit < MAX_DEPTH;
     found.truncate(query.limit);
-    let next_cursor = more.then(|| cursors.after(&(skip + query.limit).to_string()));
-    let hits = found.into_iter().map(|found| hit(found, &searched, query.matching)).collect();
-    Ok(Results { hits, corrected: corrected.then_some(searched), next_cursor })
+    let next = Position { strategy: strategy.clone(), skip: skip + query.limit };
+    let next_cursor = more.then(|| cursors.after(&next.text()));
+    let hits = found.into_iter().map(|found| hit(found, query, &strategy)).collect();
+    let corrected = match strategy {
+        Strategy::Words(Some(corrected)) => Some(corrected),
+        Strategy::Words(None) | Strategy::Exact => None,
+    };
+    Ok(Results { hits, corrected, next_cursor })
 }
 
-/// What was searched in the end.
+/// How the results came about. A later page goes on in the same way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Strategy {
+    /// By words: those given, or these instead.
+    Words(Option<String>),
+    /// By the exact text.
+    Exact,
+}
+
+/// Where a later page begins.
+#[derive(Debug, PartialEq, Eq)]
+struct Position {
+    strategy: Strategy,
+    skip: usize,
+}
+
+impl Position {
+    fn text(&self) -> String {
+        let strategy = match &self.strategy {
+            Strategy::Words(None) => "words",
+            Strategy::Words(Some(corrected)) => corrected,
+            Strategy::Exact => "exact",
+        };
+        let kind = if matches!(self.strategy, Strategy::Words(Some(_))) { "c" } else { "g" };
+        format!("{}\n{kind}\n{strategy}", self.skip)
+    }
+
+    /// `None` at the beginning.
+    fn parse(text: &str) -> Option<Self> {
+        let (skip, rest) = text.split_once('\n')?;
+        let strategy = match rest.split_once('\n')? {
+            ("c", corrected) => Strategy::Words(Some(corrected.to_owned())),
+            (_, "exact") => Strategy::Exact,
+            _ => Strategy::Words(None),
+        };
+        Some(Self { strategy, skip: skip.parse().ok()? })
+    }
+}
+
 struct Search {
     found: Vec<Found>,
-    query: String,
-    corrected: bool,
+    strategy: Strategy,
 }
 
 /// By words; where that finds nothing, with misspelt words corrected; where that finds nothing
 /// either (scripts without spaces, words too common to be indexed), the exact text.
-async fn find(tx: &Tx, tenant: &Tenant, query: &Query, skip: usize) -> Result<Search, StoreError> {
-    let window = Window { skip: small(skip), take: small(query.limit + 1) };
-    let Query { text, matching, filter, .. } = query;
-    let as_given = |found| Search { found, query: text.clone(), corrected: false };
-    if let Matching::Literal { case_sensitive } = *matching {
-        let found = search::literal(tx, tenant, (text, case_sensitive), filter, window).await?;
-        return Ok(as_given(found));
+async fn first(
+    tx: &Tx,
+    tenant: &Tenant,
+    query: &Query,
+    window: Window,
+) -> Result<Search, StoreError> {
+    if let Matching::Literal { .. } = query.matching {
+        return run(tx, tenant, query, Strategy::Exact, window).await;
     }
-    let found = search::words(tx, tenant, text, filter, window).await?;
-    if !found.is_empty() {
-        return Ok(as_given(found));
+    let search = run(tx, tenant, query, Strategy::Words(None), window).await?;
+    if !search.found.is_empty() {
+        return Ok(search);
     }
-    for query in corrections(tx, text).await? {
-        let found = search::words(tx, tenant, &query, filter, window).await?;
-        if !found.is_empty() {
-            return Ok(Search { found, query, corrected: true });
+    for corrected in corrections(tx, &query.text).await? {
+        let strategy = Strategy::Words(Some(corrected));
+        let search = run(tx, tenant, query, strategy, window).await?;
+        if !search.found.is_empty() {
+            return Ok(search);
         }
     }
-    let exact = text.trim().trim_matches('"');
-    if exact.is_empty() {
-        return Ok(as_given(found));
+    run(tx, tenant, query, Strategy::Exact, window).await
+}
+
+async fn run(
+    tx: &Tx,
+    tenant: &Tenant,
+    query: &Query,
+    strategy: Strategy,
+    window: Window,
+) -> Result<Search, StoreError> {
+    let found = match &strategy {
+        Strategy::Words(corrected) => {
+            let text = corrected.as_ref().unwrap_or(&query.text);
+            search::words(tx, tenant, text, &query.filter, window).await?
+        }
+        Strategy::Exact if query.exact().0.is_empty() => Vec::new(),
+        Strategy::Exact => {
+            search::literal(tx, tenant, query.exact(), &query.filter, window).await?
+        }
+    };
+    Ok(Search { found, strategy })
+}
+
+impl Query {
+    /// The exact text that is looked for, and whether its case matters.
+    fn exact(&self) -> (&str, bool) {
+        match self.matching {
+            Matching::Literal { case_sensitive } => (&self.text, case_sensitive),
+            Matching::Words => (self.text.trim().trim_matches('"'), false),
+        }
     }
-    Ok(as_given(search::literal(tx, tenant, (exact, false), filter, window).await?))
 }
 
 /// `text` with each word that the project does not know replaced by the nearest that it knows,
@@ -190,14 +264,12 @@ fn replace_words(text: &str, change: impl Fn(&str) -> String) -> String {
     changed
 }
 
-fn hit(found: Found, query: &str, matching: Matching) -> Hit {
-    let exact = query.trim().trim_matches('"');
-    let wanted = match (&found.marked, matching) {
-        (Some(marked), _) => Wanted::Words { query, marked },
-        (None, Matching::Words) => Wanted::Literal { text: exact, case_sensitive: false },
-        (None, Matching::Literal { case_sensitive }) => {
-            Wanted::Literal { text: query, case_sensitive }
-        }
+fn hit(found: Found, query: &Query, strategy: &Strategy) -> Hit {
+    let wanted = if let (Strategy::Words(corrected), Some(marked)) = (strategy, &found.marked) {
+        Wanted::Words { query: corrected.as_ref().unwrap_or(&query.text), marked }
+    } else {
+        let (text, case_sensitive) = query.exact();
+        Wanted::Literal { text, case_sensitive }
     };
     let shown = snippet(&found.body, wanted);
     Hit {
@@ -216,6 +288,16 @@ fn small(number: usize) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_later_page_goes_on_as_the_first_did() {
+        let corrected = Strategy::Words(Some("exact\nwords".to_owned()));
+        for strategy in [Strategy::Words(None), corrected, Strategy::Exact] {
+            let position = Position { strategy, skip: 20 };
+            assert_eq!(Position::parse(&position.text()), Some(position));
+        }
+        assert_eq!(Position::parse(""), None);
+    }
 
     #[test]
     fn fewest_edits_win_and_known_words_stay() {

@@ -44,7 +44,7 @@ pub struct Snippet {
 #[must_use]
 pub fn snippet(body: &str, wanted: Wanted<'_>) -> Snippet {
     let found = match wanted {
-        Wanted::Words { query, marked } => phrase(body, query).or_else(|| densest(marked)),
+        Wanted::Words { query, marked } => phrase(body, query).or_else(|| densest(body, marked)),
         Wanted::Literal { text, case_sensitive } => literal(body, text, case_sensitive),
     };
     let Place { line, column } = found.unwrap_or(Place { line: 0, column: 0 });
@@ -95,10 +95,20 @@ fn phrase(body: &str, query: &str) -> Option<Place> {
     Some(Place::of(&lower, at))
 }
 
-/// Where the most different marked words stand within the lines that are shown.
-fn densest(marked: &str) -> Option<Place> {
-    let lines: Vec<&str> = marked.lines().collect();
-    let words: Vec<HashSet<String>> = lines.iter().map(|line| marked_words(line)).collect();
+/// Where the most different marked words stand within the lines that are shown. The engine leaves
+/// out runs of more than 2,047 bytes without a word; where it lost lines, the words are looked for.
+fn densest(body: &str, marked: &str) -> Option<Place> {
+    let whole = marked.lines().count() == body.lines().count();
+    let lines: Vec<&str> = if whole { marked.lines() } else { body.lines() }.collect();
+    let all = marked_words(marked);
+    let words_of = |line: &&str| {
+        if whole {
+            return marked_words(line);
+        }
+        let lower = line.to_lowercase();
+        all.iter().filter(|word| lower.contains(*word)).cloned().collect()
+    };
+    let words: Vec<HashSet<String>> = lines.iter().map(words_of).collect();
     let score = |line: usize| {
         let shown = words[line..].iter().take(SHOWN_LINES).flatten();
         shown.collect::<HashSet<_>>().len()
@@ -147,6 +157,14 @@ mod tests {
         assert_eq!(words(marked, "approach plugin registration").0, 5);
         let marked = "<one>\nz\nz\n<one>";
         assert_eq!(words(marked, "ones twos").0, 0, "the first of equals");
+    }
+
+    #[test]
+    fn lines_that_the_engine_lost_do_not_shift_the_match() {
+        let body = "top\n|  |\n|  |\nthe zebra is here";
+        let marked = mark("top the <zebra> is <here>");
+        let found = snippet(body, Wanted::Words { query: "here zebra", marked: &marked });
+        assert_eq!(found, Snippet { line_offset: 3, text: "the zebra is here".to_owned() });
     }
 
     #[test]

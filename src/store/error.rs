@@ -59,6 +59,9 @@ pub enum StoreError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The connection was lost while the commit was under way: it may have happened.
+    #[error("the connection was lost at the commit: {0}")]
+    CommitLost(String),
     /// Anything else: a fault of ours.
     #[error("`{statement}` failed: {refusal}")]
     Broken {

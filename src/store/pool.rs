@@ -36,6 +36,8 @@ pub(super) struct Limits {
 
 /// What is added to the time-outs of Postgres before its silence counts as a lost network.
 const ANSWER_MARGIN: Duration = Duration::from_secs(2);
+/// The longest that one host may take to answer a new connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An idle connection is probed after this, so that a lost one is noticed, …
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 /// … this often, …
@@ -166,6 +168,9 @@ pub(super) fn parse_url(url: &Secret) -> Result<Config, ConnectError> {
     })?;
     if config.get_application_name().is_none() {
         config.application_name("mbmcp");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
     }
     let defaults = Config::new();
     if config.get_keepalives_idle() == defaults.get_keepalives_idle() {

@@ -146,7 +146,10 @@ impl Tx {
             self.rollback().await;
             return Err(StoreError::Aborted);
         }
-        self.end("COMMIT").await
+        match self.end("COMMIT").await {
+            Err(StoreError::Unavailable(reason)) => Err(StoreError::CommitLost(reason)),
+            ended => ended,
+        }
     }
 
     pub(super) async fn rollback(mut self) {

@@ -13,7 +13,7 @@ statements! {
     WORDS = "search.words" (UUID, TEXT, TEXT, TEXT_ARRAY, TIMESTAMPTZ, INT4, INT4)
         "select d.id, d.path, s.heading_path, s.first_line, s.body, f.rank, \
          ts_headline(app.search_config(s.language), app.search_text(s.body), \
-         websearch_to_tsquery(app.search_config(s.language), app.search_text($2)), \
+         app.search_query(s.language, $2), \
          'HighlightAll=true, StartSel=' || chr(57344) || ', StopSel=' || chr(57345)) as marked \
          from app.search_sections($2, $3, $4, $5, $6, $7) f \
          join document_sections s on s.project_id = $1 \

@@ -50,8 +50,9 @@ impl Database {
         Self::create(Some(template)).await
     }
 
-    /// A database without anything.
+    /// A database without anything, on a cluster that has our roles.
     pub async fn empty() -> Self {
+        TEMPLATE.get_or_init(make_template).await;
         Self::create(None).await
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mbmcp::model::{Role, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 
 use crate::harness::{Client, Database, Login, Reply, Server, eventually};
 
@@ -221,4 +222,29 @@ async fn an_address_with_many_wrong_keys_is_held_off_but_not_the_good_keys_in_us
         ask(made_up().reveal()).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test]
+async fn who_hangs_up_before_the_answer_is_counted_all_the_same() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let entropy = mbmcp::model::Entropy::default();
+    let made_up = || mbmcp::access::key::ApiKey::generate(&entropy, false).unwrap();
+    for _ in 0..60 {
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nContent-Length: 2\r\n\r\n{{}}",
+            made_up().reveal()
+        );
+        let address = server.url.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+    }
+    // Far fewer than are allowed, so that only those of before can have used the allowance up.
+    let mut statuses = Vec::new();
+    for _ in 0..10 {
+        let client = Client::new(&server.url, made_up().reveal());
+        statuses.push(client.rpc("ping", json!({})).await.status);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
 }

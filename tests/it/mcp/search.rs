@@ -126,7 +126,8 @@ async fn code_paths_addresses_and_scripts_without_spaces_are_found() {
     let database = Database::new().await;
     let (_server, client) = bank(&database).await;
     let text = "A `Vec<Widget>` in src/store/tenant.rs\n<!-- the flamingo protocol -->\n\
-                https://example.test/deep/quokka?x=1\n認証トークンを検証する\nto be or not to be\n";
+                https://example.test/deep/quokka?x=1\n認証トークンを検証する\nto be or not to be\n\
+                ${PORT:-staging} and list[-1]\n";
     client.write("code.md", text).await;
     for (query, line) in [
         ("widget", 1),
@@ -138,6 +139,8 @@ async fn code_paths_addresses_and_scripts_without_spaces_are_found() {
         ("quokka", 3),
         ("認証", 4),
         ("\"to be or not to be\"", 5),
+        ("${PORT:-staging}", 6),
+        ("list[-1]", 6),
     ] {
         let found = search(&client, json!({ "query": query })).await;
         assert_eq!(places(&found), [place("code.md", "", line)], "{query}");

@@ -56,7 +56,6 @@ async fn migrations_of_two_databases_at_once_do_not_trip_over_their_roles() {
 
 #[tokio::test]
 async fn what_psql_applied_gets_its_checksums_from_the_runner() {
-    let _ = Database::new().await; // makes the login of servers
     let database = Database::empty().await;
     let owner = database.connect(Login::Owner).await;
     for migration in &MIGRATIONS {

@@ -8,7 +8,7 @@ use super::world::{World, fresh};
 use crate::harness::Login;
 
 /// What `app_user` may call.
-const OPEN: [&str; 9] = [
+const OPEN: [&str; 10] = [
     "current_project_id",
     "current_user_id",
     "has_role",
@@ -16,6 +16,7 @@ const OPEN: [&str; 9] = [
     "nearest_words",
     "role_rank",
     "search_config",
+    "search_query",
     "search_sections",
     // Gives back what it was given.
     "search_text",

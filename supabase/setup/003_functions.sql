@@ -1,0 +1,1 @@
+../../migrations/003_functions.sql
