@@ -15,6 +15,7 @@ SELECT length(:'password') >= 12 AS long_enough \gset
   DO $$ BEGIN RAISE EXCEPTION 'no login was made'; END $$;
 \endif
 
+SET client_min_messages = warning;
 BEGIN;
 
 DO $$

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-
+use super::method::{Method, single_page};
 use super::tools::{Registry, ToolCall, ToolError};
 use super::wire::{
-    CallToolRequestParams, CallToolResult, InitializeRequestParams, ListToolsResult, Message,
-    PaginatedRequestParams, RequestId, RpcError, render,
+    CallToolRequestParams, CallToolResult, CompleteRequestParams, CompleteResult, CompletionInfo,
+    ListPromptsResult, ListResourceTemplatesResult, ListToolsResult, Message, Reference, RequestId,
+    RpcError, render,
 };
+use super::{prompts, resources};
 use crate::access::Caller;
 use crate::model::{Ambient, Right, Sealer};
 use crate::store::pg::sessions::{self, Session};
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Store, StoreError, Tenant, Tx};
 use crate::telemetry::call_log;
 
 /// Everything that a call may use.
@@ -44,20 +44,11 @@ pub struct HttpAnswer {
 }
 
 /// Why the block of a call was rolled back.
-enum CallError {
+pub(super) enum CallError {
     /// The protocol's error.
     Rpc(RpcError),
     /// A tool refused: a sentence that says how to fix the call.
     Tool(String),
-}
-
-/// What is asked for, with parameters that are reported as bad only once the session is found.
-enum Method<'a> {
-    Initialize(Result<InitializeRequestParams, RpcError>),
-    Ping,
-    ListTools(Result<Option<PaginatedRequestParams>, RpcError>),
-    CallTool(Result<CallToolRequestParams, RpcError>),
-    Unknown(&'a str),
 }
 
 impl Service {
@@ -111,7 +102,7 @@ impl Service {
             }
             Err(CallError::Rpc(error)) => Err(error),
             Err(CallError::Tool(sentence)) => {
-                Ok(HttpAnswer::json(render::result(id, &render::tool_failure(sentence))?))
+                Ok(HttpAnswer::json(render::result(id, render::tool_failure(sentence))?))
             }
         }
     }
@@ -131,32 +122,43 @@ impl Service {
         id: &RequestId,
         method: Method<'_>,
     ) -> Result<Vec<u8>, CallError> {
+        let tenant = caller.tenant();
         let body = match method {
-            Method::Ping => render::result(id, &render::Empty {}),
+            Method::Ping => render::result(id, render::Empty {}),
             Method::ListTools(params) => {
-                render::result(id, &self.list_tools(caller, params?, session)?)
+                single_page(params)?;
+                let tools = self.tools.list(|right| caller.may(right, session.role));
+                render::result(id, ListToolsResult::with_all_items(tools))
             }
             Method::CallTool(params) => {
-                render::result(id, &self.call_tool(tx, caller, params?, session).await?)
+                render::result(id, self.call_tool(tx, caller, params?, session).await?)
             }
+            Method::ListResourceTemplates(params) => {
+                single_page(params)?;
+                let templates = resources::templates();
+                render::result(id, ListResourceTemplatesResult::with_all_items(templates))
+            }
+            Method::ListPrompts(params) => {
+                single_page(params)?;
+                render::result(id, ListPromptsResult::with_all_items(prompts::list()))
+            }
+            Method::GetPrompt(params) => render::result(id, prompts::get(&params?)?),
+            method if !caller.may(Right::Read, session.role) => {
+                Err(RpcError::method_not_found(method.name()))
+            }
+            Method::ListResources(params) => {
+                let cursor = params?.and_then(|params| params.cursor);
+                let listed = resources::list(tx, tenant, &self.sealer, cursor.as_deref()).await;
+                render::result(id, listed.map_err(CallError::of_protocol)?)
+            }
+            Method::ReadResource(params) => {
+                render::result(id, resources::read(tx, tenant, &params?.uri).await?)
+            }
+            Method::Complete(params) => render::result(id, complete(tx, tenant, params?).await?),
             Method::Initialize(_) => Err(RpcError::internal()),
             Method::Unknown(name) => Err(RpcError::method_not_found(name)),
         };
         Ok(body?)
-    }
-
-    fn list_tools(
-        &self,
-        caller: &Caller,
-        params: Option<PaginatedRequestParams>,
-        session: &Session,
-    ) -> Result<ListToolsResult, RpcError> {
-        if params.is_some_and(|params| params.cursor.is_some()) {
-            return Err(RpcError::invalid_params(
-                "`cursor` is not one of this list: it has one page",
-            ));
-        }
-        Ok(render::tool_list(self.tools.list(|right| caller.may(right, session.role))))
     }
 
     async fn call_tool(
@@ -196,34 +198,6 @@ async fn find_session(tx: &Tx, caller: &Caller, id: &str) -> Result<Session, Rpc
     Ok(session)
 }
 
-impl<'a> Method<'a> {
-    fn of(name: &'a str, params: Option<&RawValue>) -> Self {
-        match name {
-            "initialize" => Self::Initialize(read(name, params)),
-            "ping" => Self::Ping,
-            "tools/list" => Self::ListTools(params.map(|p| read(name, Some(p))).transpose()),
-            "tools/call" => Self::CallTool(read(name, params)),
-            unknown => Self::Unknown(unknown),
-        }
-    }
-
-    /// For logs: what is unknown may be anything, of any length.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Initialize(_) => "initialize",
-            Self::Ping => "ping",
-            Self::ListTools(_) => "tools/list",
-            Self::CallTool(_) => "tools/call",
-            Self::Unknown(_) => "unknown",
-        }
-    }
-}
-
-fn read<T: DeserializeOwned>(method: &str, params: Option<&RawValue>) -> Result<T, RpcError> {
-    serde_json::from_str(params.map_or("{}", RawValue::get))
-        .map_err(|error| RpcError::invalid_params(format!("`{method}`: {error}")))
-}
-
 impl HttpAnswer {
     fn json(body: Vec<u8>) -> Self {
         Self { status: 200, body, session: None }
@@ -233,6 +207,36 @@ impl HttpAnswer {
     #[must_use]
     pub fn error(id: Option<&RequestId>, error: &RpcError) -> Self {
         Self { status: error.status, body: render::error(id, error), session: None }
+    }
+}
+
+/// What completes an argument: names of documents, and nothing for the free texts of prompts.
+async fn complete(
+    tx: &Tx,
+    tenant: &Tenant,
+    params: CompleteRequestParams,
+) -> Result<CompleteResult, CallError> {
+    let argument = (params.argument.name.as_str(), params.argument.value.as_str());
+    let completion = match &params.r#ref {
+        Reference::Resource(resource) => {
+            resources::complete(tx, tenant, &resource.uri, argument).await?
+        }
+        Reference::Prompt(prompt) => {
+            prompts::has_argument(&prompt.name, argument.0)?;
+            CompletionInfo::default()
+        }
+        _ => return Err(RpcError::invalid_params("`ref` must be a prompt or a resource").into()),
+    };
+    Ok(CompleteResult::new(completion))
+}
+
+impl CallError {
+    /// A refusal of a method that has no `isError`: its parameters are wrong.
+    fn of_protocol(error: ToolError) -> Self {
+        match error {
+            ToolError::Refused(sentence) => Self::Rpc(RpcError::invalid_params(sentence)),
+            other => other.into(),
+        }
     }
 }
 

@@ -28,17 +28,26 @@ impl Service {
     ) -> Result<HttpAnswer, RpcError> {
         let new = introduction(caller, params)?;
         call_log::note(|fields| fields.client = Some(new.client_name.clone()));
-        let result = InitializeResult::new(ServerCapabilities::builder().enable_tools().build())
+        let result = InitializeResult::new(capabilities())
             .with_protocol_version(protocol(&new.protocol_version)?)
             .with_server_info(
                 Implementation::new("memory-bank-mcp", env!("CARGO_PKG_VERSION"))
                     .with_title("Memory Bank"),
             )
             .with_instructions(INSTRUCTIONS);
-        let body = render::result(id, &result)?;
+        let body = render::result(id, result)?;
         let session = self.open_session(caller, &new).await?;
         Ok(HttpAnswer { status: 200, body, session: Some(session) })
     }
+}
+
+fn capabilities() -> ServerCapabilities {
+    ServerCapabilities::builder()
+        .enable_completions()
+        .enable_prompts()
+        .enable_resources()
+        .enable_tools()
+        .build()
 }
 
 /// What the client says of itself, checked.

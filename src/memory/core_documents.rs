@@ -21,8 +21,9 @@ const TEXTS: [&str; 5] = [
 /// # Errors
 /// See [`StoreError`].
 pub async fn existing(tx: &Tx, tenant: &Tenant) -> Result<[(&'static str, bool); 5], StoreError> {
-    let found = documents::existing(tx, tenant, &CORE_DOCUMENTS).await?;
-    Ok(CORE_DOCUMENTS.map(|name| (name, found.iter().any(|path| path == name))))
+    let found = documents::named(tx, tenant, &CORE_DOCUMENTS).await?;
+    Ok(CORE_DOCUMENTS
+        .map(|name| (name, found.iter().any(|document| document.path.as_str() == name))))
 }
 
 /// Creates those that are missing; the others keep their texts.

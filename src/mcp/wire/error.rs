@@ -1,7 +1,9 @@
 //! JSON-RPC errors, each with its HTTP status, in one table.
 
+use serde_json::{Value, json};
+
 /// How much of a name that is unknown is repeated, in characters.
-const MAX_ECHOED_CHARS: usize = 100;
+const MAX_ECHOED_CHARS: usize = 300;
 
 /// An answer that is an error: a public sentence, never SQL, a path or a stack.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,11 +15,13 @@ pub struct RpcError {
     pub code: i32,
     /// What is wrong and what to do.
     pub message: String,
+    /// More about it, for programs.
+    pub data: Option<Value>,
 }
 
 impl RpcError {
     fn new(status: u16, code: i32, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), data: None }
     }
 
     /// The body is not JSON.
@@ -58,6 +62,22 @@ impl RpcError {
     #[must_use]
     pub fn tool_not_found(tool: &str) -> Self {
         Self::new(200, -32602, format!("there is no tool `{}`", shortened(tool)))
+    }
+
+    /// There is no such resource, or it is not the caller's (legacy era).
+    #[must_use]
+    pub fn resource_not_found(uri: &str) -> Self {
+        let data = Some(json!({ "uri": shortened(uri) }));
+        Self {
+            data,
+            ..Self::new(200, -32002, "there is no such resource; `resources/list` shows them")
+        }
+    }
+
+    /// There is no such prompt.
+    #[must_use]
+    pub fn prompt_not_found(name: &str) -> Self {
+        Self::new(200, -32602, format!("there is no prompt `{}`", shortened(name)))
     }
 
     /// The key is good, but its user is not a member of the project any more.

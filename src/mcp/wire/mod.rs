@@ -11,7 +11,11 @@ pub use envelope::{Message, RequestId};
 pub use error::RpcError;
 pub use nul::has_nul;
 pub use rmcp::model::{
-    CallToolRequestParams, CallToolResult, ContentBlock, Implementation, InitializeRequestParams,
-    InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
-    ServerCapabilities, Tool, ToolAnnotations,
+    CallToolRequestParams, CallToolResult, CompleteRequestParams, CompleteResult, CompletionInfo,
+    ContentBlock, GetPromptRequestParams, GetPromptResult, Implementation, InitializeRequestParams,
+    InitializeResult, JsonObject, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt, PromptArgument,
+    PromptMessage, ProtocolVersion, ReadResourceRequestParams, ReadResourceResult, Reference,
+    Resource, ResourceContents, ResourceTemplate, Role as PromptRole, ServerCapabilities, Tool,
+    ToolAnnotations,
 };

@@ -21,8 +21,9 @@ statements! {
     TOTALS = "documents.totals" (UUID)
         "select count(*) as documents, coalesce(sum(size_bytes), 0)::int8 as bytes, \
          max(updated_at) as updated_at from documents where project_id = $1";
-    EXISTING = "documents.existing" (UUID, TEXT_ARRAY)
-        "select path from documents where project_id = $1 and path = any($2)";
+    NAMED = "documents.named" (UUID, TEXT_ARRAY)
+        "select id, path, size_bytes, version, updated_at, updated_by, updated_client \
+         from documents where project_id = $1 and path = any($2) order by path";
     LOCK = "documents.lock" (UUID, TEXT_ARRAY)
         "select id, path, size_bytes, version, updated_at, updated_by, updated_client, \
          content_sha256 from documents where project_id = $1 and path = any($2) \
@@ -122,13 +123,17 @@ pub async fn totals(tx: &Tx, tenant: &Tenant) -> Result<Totals, StoreError> {
     }))
 }
 
-/// Which of `paths` exist.
+/// Those of the documents at `paths` that exist, by path.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn existing(tx: &Tx, tenant: &Tenant, paths: &[&str]) -> Result<Vec<String>, StoreError> {
-    let rows = tx.rows(&EXISTING, &[&tenant.project().0, &paths]).await?;
-    Ok(rows.iter().map(|row| row.get("path")).collect())
+pub async fn named(
+    tx: &Tx,
+    tenant: &Tenant,
+    paths: &[&str],
+) -> Result<Vec<DocumentSummary>, StoreError> {
+    let rows = tx.rows(&NAMED, &[&tenant.project().0, &paths]).await?;
+    rows.iter().map(summary).collect()
 }
 
 /// Locks the documents at `paths`, in the order of their paths, until the transaction ends.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod documents;
 mod protocol;
+mod resources;
 mod rights;
 mod search;
 mod sessions;

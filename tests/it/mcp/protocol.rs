@@ -25,7 +25,8 @@ async fn initialize_agrees_on_a_version_and_opens_a_session() {
         let reply = client.rpc("initialize", params).await;
         let result = &reply.json()["result"];
         assert_eq!((reply.status, result["protocolVersion"].as_str()), (200, Some(agreed)));
-        assert_eq!(result["capabilities"], json!({ "tools": {} }));
+        let offered = json!({ "completions": {}, "prompts": {}, "resources": {}, "tools": {} });
+        assert_eq!(result["capabilities"], offered);
         assert_eq!(result["serverInfo"]["name"], "memory-bank-mcp");
         assert!(result["instructions"].as_str().unwrap().contains("initialize_memory_bank"));
         let id = reply.headers["mcp-session-id"].to_str().unwrap();

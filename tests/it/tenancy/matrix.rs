@@ -24,10 +24,18 @@ struct Case {
     missing: Value,
 }
 
+/// The same for a method that is no tool.
+struct MethodCase {
+    method: &'static str,
+    own: Value,
+    missing: Value,
+}
+
 struct Stage {
     server: Server,
     alice: Client,
     cases: Vec<Case>,
+    methods: Vec<MethodCase>,
 }
 
 impl Stage {
@@ -41,7 +49,7 @@ impl Stage {
         let found = json!({ "query": "zanzibar", "maxResults": 1 });
         let search_cursor = cursor("search_memory_bank", found).await;
         let cases = cases(&etag, &list_cursor, &search_cursor);
-        Self { server, alice, cases }
+        Self { server, alice, cases, methods: methods() }
     }
 }
 
@@ -79,6 +87,22 @@ fn cases(etag: &Value, list_cursor: &Value, search_cursor: &Value) -> Vec<Case> 
     ]
 }
 
+fn methods() -> Vec<MethodCase> {
+    let case = |method, own, missing| MethodCase { method, own, missing };
+    let complete = |value: &str| {
+        json!({
+            "ref": { "type": "ref/resource", "uri": "memory-bank://{+path}" },
+            "argument": { "name": "path", "value": value },
+        })
+    };
+    let uri = |name: &str| json!({ "uri": format!("memory-bank://{name}") });
+    vec![
+        case("resources/list", json!({}), json!({})),
+        case("resources/read", uri(OWN), uri(MISSING)),
+        case("completion/complete", complete("secret-pla"), complete("secret-ple")),
+    ]
+}
+
 /// What a caller can tell two answers apart by.
 fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
     let varying = ["date", "x-request-id", "content-length"];
@@ -87,6 +111,15 @@ fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
     });
     let headers = headers.filter(|(name, _)| !varying.contains(&name.as_str())).collect();
     (reply.status, headers, reply.text.replace(MISSING, OWN))
+}
+
+/// What `client` learns from a method about A, if anything.
+async fn method_leak(client: &Client, case: &MethodCase) -> Option<String> {
+    let own = client.rpc(case.method, case.own.clone()).await;
+    let missing = client.rpc(case.method, case.missing.clone()).await;
+    let tells = own.text.contains("anzibar launch") || own.text.contains("secret-more");
+    let differs = seen(&own) != seen(&missing);
+    (tells || differs).then(|| format!("{}: {} / {}", case.method, own.text, missing.text))
 }
 
 /// What `client` learns from `case` about A, if anything.
@@ -109,6 +142,11 @@ async fn a_foreign_name_is_answered_like_one_that_never_existed() {
     for case in &stage.cases {
         leaks.extend(leak(&bob, case).await);
     }
+    for case in &stage.methods {
+        leaks.extend(method_leak(&bob, case).await);
+        let control = stage.alice.rpc(case.method, case.own.clone()).await;
+        assert!(control.text.contains("secret-"), "{}: {}", case.method, control.text);
+    }
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
     for case in &stage.cases {
         let control = stage.alice.call(case.tool, case.own.clone()).await;
@@ -126,6 +164,9 @@ async fn a_planted_leak_is_noticed_by_every_case_that_names_something() {
         .server
         .session(&database.key("a", mbmcp::model::Role::Owner, &[mbmcp::model::Scope::Write]).await)
         .await;
+    for case in &stage.methods {
+        assert!(method_leak(&spy, case).await.is_some(), "{} notices nothing", case.method);
+    }
     for case in stage.cases.iter().filter(|case| case.own != case.missing) {
         assert!(leak(&spy, case).await.is_some(), "{} notices nothing", case.tool);
     }
@@ -187,6 +228,30 @@ async fn every_tool_has_a_case() {
     let tools: BTreeSet<String> = tools.into_iter().map(|tool| tool.name.into_owned()).collect();
     let cases: BTreeSet<String> = stage.cases.iter().map(|case| case.tool.to_owned()).collect();
     assert_eq!(cases, tools);
+}
+
+/// Methods that know nothing of any tenant's data, or that the tools' cases and those of sessions
+/// cover.
+const METHODS_ELSEWHERE: [&str; 8] = [
+    "initialize",
+    "ping",
+    "tools/list",
+    "tools/call",
+    "resources/templates/list",
+    "prompts/list",
+    "prompts/get",
+    "unknown",
+];
+
+#[test]
+fn every_method_has_a_case() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mcp/method.rs");
+    let source = fs::read_to_string(file).unwrap();
+    let names = source.split("fn name(").nth(1).unwrap().split("\n    }").next().unwrap();
+    let served: BTreeSet<&str> = names.split('"').skip(1).step_by(2).collect();
+    let methods = methods();
+    let covered = methods.iter().map(|case| case.method).chain(METHODS_ELSEWHERE).collect();
+    assert_eq!(served, covered);
 }
 
 /// The routes that this file, or a reason, covers.
