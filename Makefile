@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt clean
+.PHONY: help run test lint check-deploy fmt clean
 
 help: ## say what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## start everything on this machine (ARGS=--reset forgets the data of earlier runs)
 	@scripts/need cc postgres
@@ -18,6 +18,9 @@ lint: ## check formatting, clippy and the scripts
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@scripts/lint-files
+
+check-deploy: ## check the deployment files
+	@scripts/check-deploy
 
 fmt: ## format the code
 	cargo fmt

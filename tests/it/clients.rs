@@ -57,6 +57,7 @@ impl Official {
         assert!(output.status.success(), "{self:?}: {said}");
         let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(answer["tools"].as_array().unwrap().contains(&json!("search_memory_bank")));
+        check_resources(&answer);
         let results = answer["results"].as_array().unwrap();
         assert_eq!(results.len(), job.len());
         results.clone()
@@ -71,6 +72,15 @@ impl Official {
         };
         job.iter().zip(results).map(good).collect()
     }
+}
+
+/// What the client saw beside the tools: a resource for each document of the first page, the same
+/// names completed, the prompts.
+fn check_resources(answer: &Value) {
+    let list = |name: &str| answer[name].as_array().unwrap();
+    assert_eq!(list("prompts").len(), 5);
+    assert_eq!(list("resources").len(), list("completed").len(), "{answer}");
+    assert_eq!(answer["last"].is_string(), !list("resources").is_empty());
 }
 
 fn call(tool: &str, arguments: &Value) -> Value {

@@ -1,5 +1,5 @@
 """One session of the official Python client: lists the tools, then calls those of the job on
-standard input, [{tool, arguments}], and prints {tools, results}."""
+standard input, [{tool, arguments}], then looks at resources and prompts, and prints what it saw."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ import time
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
+from mcp.types import ResourceTemplateReference
 
 
 async def main():
@@ -34,9 +35,25 @@ async def main():
             spent = (time.perf_counter() - started) * 1000
             plain = result.model_dump(mode="json", by_alias=True, exclude_none=True)
             results.append({**plain, "milliseconds": spent})
+        resources = (await client.list_resources()).resources
+        last = await client.read_resource(resources[-1].uri) if resources else None
+        prompts = (await client.list_prompts()).prompts
+        template = ResourceTemplateReference(type="ref/resource", uri="memory-bank://{+path}")
+        completed = await client.complete(template, {"name": "path", "value": ""})
     if ended != [204]:
         raise SystemExit(f"the session's end was answered by {ended}")
-    print(json.dumps({"tools": [tool.name for tool in tools.tools], "results": results}))
+    print(
+        json.dumps(
+            {
+                "tools": [tool.name for tool in tools.tools],
+                "results": results,
+                "resources": [str(resource.uri) for resource in resources],
+                "last": last.contents[0].text if last else None,
+                "prompts": [prompt.name for prompt in prompts],
+                "completed": completed.completion.values,
+            }
+        )
+    )
 
 
 asyncio.run(main())

@@ -1,5 +1,6 @@
 // One session of the official TypeScript client: lists the tools, then calls those of the job on
-// standard input, [{tool, arguments}], and prints {tools, results}. Run where its node_modules are.
+// standard input, [{tool, arguments}], then looks at resources and prompts, and prints what it saw.
+// Run where its node_modules are.
 import { createRequire } from "node:module";
 import { json } from "node:stream/consumers";
 
@@ -23,6 +24,20 @@ for (const { tool, arguments: given } of job) {
   const result = await client.callTool({ name: tool, arguments: given });
   results.push({ ...result, milliseconds: performance.now() - started });
 }
+const { resources } = await client.listResources();
+const read = resources.length > 0 ? await client.readResource({ uri: resources.at(-1).uri }) : null;
+const { prompts } = await client.listPrompts();
+const { completion } = await client.complete({
+  ref: { type: "ref/resource", uri: "memory-bank://{+path}" },
+  argument: { name: "path", value: "" },
+});
 await transport.terminateSession();
 await client.close();
-console.log(JSON.stringify({ tools: tools.map((tool) => tool.name), results }));
+console.log(JSON.stringify({
+  tools: tools.map((tool) => tool.name),
+  results,
+  resources: resources.map((resource) => resource.uri),
+  last: read?.contents[0].text ?? null,
+  prompts: prompts.map((prompt) => prompt.name),
+  completed: completion.values,
+}));
