@@ -1,6 +1,7 @@
 //! Postgres: where it is and how long anyone waits for it.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::{ConfigError, Variables};
@@ -18,6 +19,10 @@ pub struct DatabaseConfig {
     pub migration_url: Secret,
     /// `DATABASE_CA_FILE`: certificates (PEM) to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// `DB_POOLER` (none): what pools connections between the server and Postgres. With
+    /// `transaction` statements are not kept prepared, since the next one may meet another server
+    /// process; that costs about half the speed. With `none` behind such a pooler calls fail.
+    pub pooler: Pooler,
     /// `DB_MAX_CONNECTIONS` (20; 10 for Supabase): too few queue calls, too many raise every
     /// call's latency; about eight per two cores of the database serve best.
     pub max_connections: usize,
@@ -28,6 +33,31 @@ pub struct DatabaseConfig {
     pub statement_timeout: Duration,
     /// `DB_LOCK_TIMEOUT_MS` (5000): the longest wait for another writer.
     pub lock_timeout: Duration,
+}
+
+/// What pools connections between the server and Postgres.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing.
+    None,
+    /// A pooler that keeps a connection for a client.
+    Session,
+    /// A pooler that gives each transaction any connection, as `PgBouncer` in transaction mode and
+    /// Supabase's port 6543 do.
+    Transaction,
+}
+
+impl FromStr for Pooler {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "none" => Ok(Self::None),
+            "session" => Ok(Self::Session),
+            "transaction" => Ok(Self::Transaction),
+            _ => Err("use none, session or transaction"),
+        }
+    }
 }
 
 /// Seconds after which Postgres ends a transaction that sends nothing more, as a factor of the
@@ -76,6 +106,7 @@ impl DatabaseConfig {
             migration_url: migration_url.unwrap_or_else(|| url.clone()),
             url,
             ca_file: variables.text("DATABASE_CA_FILE").map(PathBuf::from),
+            pooler: variables.parsed("DB_POOLER", Pooler::None),
             max_connections: usize::try_from(connections).unwrap_or(usize::MAX),
             acquire_timeout: millis(variables, "DB_ACQUIRE_TIMEOUT_MS", 3000),
             statement_timeout: millis(variables, "DB_STATEMENT_TIMEOUT_MS", 10_000),

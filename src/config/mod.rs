@@ -13,7 +13,7 @@ mod redis;
 mod secrets;
 mod server;
 
-pub use database::DatabaseConfig;
+pub use database::{DatabaseConfig, Pooler};
 pub use edge::EdgeConfig;
 pub use env::{ConfigError, Variables};
 pub use log::{LogConfig, LogFormat};

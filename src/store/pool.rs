@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::tenant::{Platform, Principal, Tenant};
 use super::tx::{Mode, Tx};
 use super::{StoreError, tls};
-use crate::config::DatabaseConfig;
+use crate::config::{DatabaseConfig, Pooler};
 use crate::model::Secret;
 
 /// Postgres. Cheap to clone.
@@ -32,6 +32,8 @@ pub(super) struct Limits {
     /// After this a statement's answer is not waited for: Postgres would have ended it, so the
     /// network is gone.
     pub(super) answer: Duration,
+    /// Whether a connection keeps its statements prepared.
+    pub(super) prepared: bool,
 }
 
 /// What is added to the time-outs of Postgres before its silence counts as a lost network.
@@ -86,6 +88,7 @@ impl Store {
             lock: config.lock_timeout.as_millis().to_string(),
             idle: config.idle_in_transaction_timeout().as_millis().to_string(),
             answer: config.statement_timeout + config.lock_timeout + ANSWER_MARGIN,
+            prepared: config.pooler != Pooler::Transaction,
         };
         Ok(Self(Arc::new(Inner { pool, tls, limits })))
     }
@@ -142,7 +145,7 @@ impl Store {
         E: From<StoreError>,
     {
         let connection = self.connection().await?;
-        let tx = Tx::new(connection, self.0.tls.clone(), principal, mode, &self.0.limits);
+        let tx = Tx::new(connection, self.0.tls.clone(), principal, mode, &self.0.limits).await?;
         match block(&tx).await {
             Ok(value) => {
                 tx.commit().await?;

@@ -44,23 +44,28 @@ pub struct Tx {
     tls: MakeRustlsConnect,
     begin: &'static str,
     context: [String; 6],
+    prepared_context: Option<tokio_postgres::Statement>,
     opened: AtomicBool,
     failed: AtomicBool,
     /// The network is gone: nothing more is sent.
     lost: AtomicBool,
     patience: Duration,
+    /// Whether the connection keeps statements prepared.
+    prepared: bool,
 }
 
 type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Tx {
-    pub(super) fn new(
+    /// A transaction on `connection`, not begun yet. The context is prepared here, so that BEGIN and
+    /// the context leave without a pause between them, whatever statement comes first.
+    pub(super) async fn new(
         connection: Object,
         tls: MakeRustlsConnect,
         principal: Principal<'_>,
         mode: Mode,
         limits: &Limits,
-    ) -> Self {
+    ) -> Result<Self, StoreError> {
         let (project, user) = principal.settings();
         let role = principal.role().to_owned();
         let Limits { statement, lock, idle, .. } = limits;
@@ -69,22 +74,30 @@ impl Tx {
             Mode::ReadOnly => "BEGIN READ ONLY",
             Mode::ReadWrite => "BEGIN READ WRITE",
         };
-        Self {
+        let preparing = prepare(&connection, limits.prepared, &CONTEXT);
+        let Ok(prepared_context) = tokio::time::timeout(limits.answer, preparing).await else {
+            // The network is gone: the connection does not go back to the pool.
+            drop(Object::take(connection));
+            return Err(silence(limits.answer));
+        };
+        Ok(Self {
             connection: Some(connection),
             tls,
             begin,
             context,
+            prepared_context: prepared_context?,
             opened: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             patience: limits.answer,
-        }
+            prepared: limits.prepared,
+        })
     }
 
     /// Notes that Postgres does not answer although it must have ended the statement.
     fn lost(&self) -> StoreError {
         self.lost.store(true, Ordering::Relaxed);
-        StoreError::Unavailable(format!("no answer within {} s", self.patience.as_secs()))
+        silence(self.patience)
     }
 
     /// Runs `statement` and gives its rows.
@@ -125,16 +138,19 @@ impl Tx {
         let Some(connection) = &self.connection else {
             return Err(StoreError::Aborted);
         };
-        let query = pin!(query(connection, statement, params));
+        let query = pin!(async {
+            let kept = prepare(connection, self.prepared, statement).await?;
+            execute(connection, statement, kept, params).await
+        });
         if self.opened.swap(true, Ordering::Relaxed) {
             return query.await;
         }
-        // `join3` polls in order, and each future is sent when first polled: one flush.
         let context: Vec<&(dyn ToSql + Sync)> =
             self.context.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-        let opening =
-            join3(connection.batch_execute(self.begin), query_context(connection, &context), query);
-        let (begun, context, rows) = opening.await;
+        let context = execute(connection, &CONTEXT, self.prepared_context.clone(), &context);
+        // `join3` polls in order, and each future is sent when first polled: one flush.
+        let (begun, context, rows) =
+            join3(connection.batch_execute(self.begin), context, query).await;
         begun.map_err(|error| StoreError::of("tx.begin", &error))?;
         context?;
         rows
@@ -177,20 +193,39 @@ impl Tx {
     }
 }
 
-async fn query(
+fn silence(patience: Duration) -> StoreError {
+    StoreError::Unavailable(format!("no answer within {} s", patience.as_secs()))
+}
+
+/// The statement as the connection keeps it; `None` where a pooler does not let it.
+async fn prepare(
+    connection: &Object,
+    prepared: bool,
+    statement: &Statement,
+) -> Result<Option<tokio_postgres::Statement>, StoreError> {
+    if !prepared {
+        return Ok(None);
+    }
+    let kept = connection.prepare_typed_cached(statement.sql, statement.types).await;
+    kept.map(Some).map_err(|error| StoreError::of(statement.name, &error))
+}
+
+/// Sends `statement`, kept or unnamed. Either way the types are ours: one round trip.
+async fn execute(
     connection: &Object,
     statement: &Statement,
+    kept: Option<tokio_postgres::Statement>,
     params: Params<'_>,
 ) -> Result<Vec<Row>, StoreError> {
     debug_assert_eq!(params.len(), statement.types.len(), "{}", statement.name);
-    let typed: Vec<(&(dyn ToSql + Sync), Type)> =
-        params.iter().copied().zip(statement.types.iter().cloned()).collect();
-    let rows = connection.query_typed(statement.sql, &typed).await;
+    let rows = if let Some(kept) = kept {
+        connection.query(&kept, params).await
+    } else {
+        let values: Vec<(&(dyn ToSql + Sync), Type)> =
+            params.iter().copied().zip(statement.types.iter().cloned()).collect();
+        connection.query_typed(statement.sql, &values).await
+    };
     rows.map_err(|error| StoreError::of(statement.name, &error))
-}
-
-async fn query_context(connection: &Object, context: Params<'_>) -> Result<(), StoreError> {
-    query(connection, &CONTEXT, context).await.map(|_| ())
 }
 
 impl Drop for Tx {

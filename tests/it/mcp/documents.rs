@@ -6,8 +6,17 @@ use crate::harness::{Database, Server};
 
 #[tokio::test]
 async fn a_document_is_written_listed_read_and_found() {
+    works(&[]).await;
+}
+
+#[tokio::test]
+async fn the_same_with_unnamed_statements_as_a_pooler_needs_them() {
+    works(&[("DB_POOLER", "transaction")]).await;
+}
+
+async fn works(variables: &[(&str, &str)]) {
     let database = Database::new().await;
-    let server = Server::on(&database).await;
+    let server = Server::with(&database, variables).await;
     let client = server.session(&database.editor("a").await).await;
 
     let text = "# Guide\r\n\ttabs, \u{1f600} and no end";

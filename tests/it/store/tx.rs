@@ -204,3 +204,25 @@ async fn an_exhausted_pool_is_unavailable_in_time() {
     assert!(waited >= Duration::from_millis(200) && waited < Duration::from_secs(2), "{waited:?}");
     assert!(store.read(&tenant, async |tx| backend(tx).await).await.is_ok());
 }
+
+#[tokio::test]
+async fn statements_sent_together_on_a_new_connection_all_have_the_context() {
+    let database = Database::new().await;
+    for pooler in ["none", "transaction"] {
+        let (store, tenant) = single(&database, &[("DB_POOLER", pooler)]).await;
+        let looks = store.read(&tenant, async |tx| {
+            futures_util::future::try_join3(
+                tx.rows(&LOOK, &[]),
+                tx.rows(&COUNT, &[]),
+                tx.rows(&LOOK, &[]),
+            )
+            .await
+        });
+        let (first, _, last) = looks.await.unwrap_or_else(|error: StoreError| panic!("{error}"));
+        for row in [&first[0], &last[0]] {
+            assert_eq!(row.get::<_, &str>(1), "app_user", "{pooler}");
+            assert_eq!(row.get::<_, &str>(2), tenant.project().to_string());
+            assert_eq!(row.get::<_, &str>(5), "on");
+        }
+    }
+}
