@@ -87,6 +87,11 @@ pub enum MigrateError {
         "the database login may not act as app_server; run: GRANT app_server TO the login of DATABASE_URL"
     )]
     NotServer,
+    /// The login does not own the schema.
+    #[error(
+        "this login may not migrate: set DATABASE_MIGRATION_URL to the login that owns the schema"
+    )]
+    NotOwner,
     /// Another runner did not finish.
     #[error("another migration has been running for {} s: wait for it, or end its session", LOCK_WAIT.as_secs())]
     Busy,
@@ -115,7 +120,10 @@ pub async fn run(config: &DatabaseConfig) -> Result<Vec<&'static str>, MigrateEr
         done.push(migration.version);
     }
     for migration in &MIGRATIONS {
-        fill_checksum(&client, migration).await?;
+        match fill_checksum(&client, migration).await {
+            Err(StoreError::Forbidden { .. }) => return Err(MigrateError::NotOwner),
+            filled => filled?,
+        }
     }
     Ok(done)
 }
@@ -238,6 +246,7 @@ async fn applied(client: &Client) -> Result<Vec<Applied>, MigrateError> {
     match rows.map_err(|error| StoreError::of(APPLIED.name, &error)) {
         Ok(rows) => Ok(rows.iter().map(applied_row).collect()),
         Err(error) if is_fresh(&error) => Ok(Vec::new()),
+        Err(StoreError::Forbidden { .. }) => Err(MigrateError::NotOwner),
         Err(error) => Err(error.into()),
     }
 }
@@ -255,7 +264,7 @@ async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateErro
     Ok(())
 }
 
-async fn fill_checksum(client: &Client, migration: &Migration) -> Result<(), MigrateError> {
+async fn fill_checksum(client: &Client, migration: &Migration) -> Result<(), StoreError> {
     let sql = "update public.schema_migrations set checksum = $1 \
                where version = $2 and checksum is null";
     client

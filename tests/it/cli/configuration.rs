@@ -46,6 +46,9 @@ async fn a_database_without_the_schema_is_refused_and_migrate_mends_it() {
     assert_eq!(text(&migrated.stdout).matches("applied").count(), 3, "{migrated:?}");
     let again = run(&["migrate"], &variables).await;
     assert_eq!((again.status.success(), text(&again.stdout)), (true, String::new()));
+    let not_owner = run(&["migrate"], &[("DATABASE_URL", server.as_str())]).await;
+    assert_eq!(not_owner.status.code(), Some(1));
+    assert!(text(&not_owner.stderr).contains("DATABASE_MIGRATION_URL"), "{not_owner:?}");
     let process = Process::serve(&database, &[]).await;
     let port = process.url().rsplit(':').next().unwrap().to_owned();
     let healthy = run(&["healthcheck", "--port", &port], &[]).await;
