@@ -17,6 +17,7 @@ use crate::model::Clock;
 use crate::store::kv::KeyCache;
 use crate::store::pg::keys::{self, KeyRecord};
 use crate::store::{Store, StoreError};
+use crate::telemetry::call_log;
 
 /// How long an answer, good or not, is taken from the process's own memory.
 pub const FRESH: Duration = Duration::from_secs(5);
@@ -117,10 +118,11 @@ impl Authenticator {
             return Err(AuthError::TooManyWrong(wait));
         }
         let this = self.clone();
+        let log = call_log::current();
         // Boxed: what moka awaits is large, and misses are rare.
-        let looking = tokio::spawn(Box::pin(async move {
+        let looking = tokio::spawn(Box::pin(call_log::within(log, async move {
             this.cache.try_get_with(hash, Box::pin(this.load(hash, address))).await
-        }));
+        })));
         let lost = |error: JoinError| {
             AuthError::Store(Arc::new(StoreError::Unavailable(error.to_string())))
         };

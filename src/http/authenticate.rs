@@ -13,12 +13,12 @@ use super::Problem;
 use super::middleware::client_ip::ClientIp;
 use crate::access::authenticate::seconds;
 use crate::access::{AuthError, Authenticator, Caller};
+use crate::mcp::transport::headers;
 use crate::telemetry::call_log;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// No `resource_metadata`: some clients drop their key as soon as they see OAuth.
 const CHALLENGE: &str = r#"Bearer realm="mbmcp""#;
-const CHALLENGE_INVALID: &str = r#"Bearer realm="mbmcp", error="invalid_token""#;
 
 /// Lets a request through with its [`Caller`] in the extensions, or answers 401, 429 or 503.
 pub(super) async fn layer(
@@ -80,7 +80,7 @@ fn refusal(error: &AuthError) -> Problem {
     match error {
         AuthError::Missing => unauthorized(CHALLENGE),
         AuthError::Conflicting | AuthError::Malformed | AuthError::Invalid => {
-            unauthorized(CHALLENGE_INVALID)
+            unauthorized(headers::CHALLENGE)
         }
         AuthError::TooManyWrong(wait) => Problem::new(StatusCode::TOO_MANY_REQUESTS, sentence)
             .with(header::RETRY_AFTER, HeaderValue::from(seconds(wait))),

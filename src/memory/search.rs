@@ -1,5 +1,8 @@
 //! Finding: by words, by words with typos, by exact text.
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use crate::model::{DocumentPath, Sealer};
 use crate::store::pg::search::{self, Filter, Found, Window};
 use crate::store::{StoreError, Tenant, Tx};
@@ -97,7 +100,8 @@ pub async fn search(
     let shape = format!("{:?}", (&query.text, query.matching, &query.filter));
     let cursors = Cursors::new(sealer, tenant, "search", &shape);
     let position = cursors.position(query.cursor.as_deref())?;
-    let resumed = Position::parse(&position);
+    // What was sealed was a position; the beginning is empty.
+    let resumed: Option<Position> = serde_json::from_str(&position).ok();
     let skip = resumed.as_ref().map_or(0, |resumed| resumed.skip);
     let window = Window { skip: small(skip), take: small(query.limit + 1) };
     let Search { mut found, strategy } = match resumed {
@@ -106,8 +110,8 @@ pub async fn search(
     };
     let more = found.len() > query.limit && skip + query.limit < MAX_DEPTH;
     found.truncate(query.limit);
-    let next = Position { strategy: strategy.clone(), skip: skip + query.limit };
-    let next_cursor = more.then(|| cursors.after(&next.text()));
+    let next = json!(Position { strategy: strategy.clone(), skip: skip + query.limit });
+    let next_cursor = more.then(|| cursors.after(&next.to_string()));
     let hits = found.into_iter().map(|found| hit(found, query, &strategy)).collect();
     let corrected = match strategy {
         Strategy::Words(Some(corrected)) => Some(corrected),
@@ -117,7 +121,7 @@ pub async fn search(
 }
 
 /// How the results came about. A later page goes on in the same way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Strategy {
     /// By words: those given, or these instead.
     Words(Option<String>),
@@ -126,33 +130,10 @@ enum Strategy {
 }
 
 /// Where a later page begins.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Position {
     strategy: Strategy,
     skip: usize,
-}
-
-impl Position {
-    fn text(&self) -> String {
-        let strategy = match &self.strategy {
-            Strategy::Words(None) => "words",
-            Strategy::Words(Some(corrected)) => corrected,
-            Strategy::Exact => "exact",
-        };
-        let kind = if matches!(self.strategy, Strategy::Words(Some(_))) { "c" } else { "g" };
-        format!("{}\n{kind}\n{strategy}", self.skip)
-    }
-
-    /// `None` at the beginning.
-    fn parse(text: &str) -> Option<Self> {
-        let (skip, rest) = text.split_once('\n')?;
-        let strategy = match rest.split_once('\n')? {
-            ("c", corrected) => Strategy::Words(Some(corrected.to_owned())),
-            (_, "exact") => Strategy::Exact,
-            _ => Strategy::Words(None),
-        };
-        Some(Self { strategy, skip: skip.parse().ok()? })
-    }
 }
 
 struct Search {
@@ -294,9 +275,9 @@ mod tests {
         let corrected = Strategy::Words(Some("exact\nwords".to_owned()));
         for strategy in [Strategy::Words(None), corrected, Strategy::Exact] {
             let position = Position { strategy, skip: 20 };
-            assert_eq!(Position::parse(&position.text()), Some(position));
+            let read: Position = serde_json::from_value(json!(position)).unwrap();
+            assert_eq!(read, position);
         }
-        assert_eq!(Position::parse(""), None);
     }
 
     #[test]

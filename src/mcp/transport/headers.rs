@@ -8,6 +8,8 @@ use crate::mcp::wire::{RpcError, version};
 
 /// Names the session (Streamable HTTP, session management).
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+/// What a 401 carries (RFC 9110 §11.6.1, RFC 6750 §3): a key was sent, and is not good.
+pub const CHALLENGE: &str = r#"Bearer realm="mbmcp", error="invalid_token""#;
 /// Names the protocol version.
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
@@ -52,6 +54,9 @@ pub(super) fn response(answer: HttpAnswer) -> Response<Body> {
     let headers = response.headers_mut();
     if !empty {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if answer.status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
     }
     // Our ids are base 62.
     if let Some(Ok(id)) = answer.session.map(HeaderValue::try_from) {

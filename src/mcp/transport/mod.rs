@@ -2,7 +2,7 @@
 
 mod body;
 mod delete;
-mod headers;
+pub mod headers;
 mod post;
 
 use std::sync::Arc;

@@ -54,6 +54,20 @@ async fn a_key_is_created_used_listed_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_label_has_at_most_a_hundred_characters() {
+    let database = Database::new().await;
+    let url = database.url(Login::Server);
+    for (chars, code) in [(100, 0), (101, 1)] {
+        let label = "é".repeat(chars);
+        let create = ["keys", "create", "--project", "a", "--user", "a@b.test", "--role", "owner"];
+        let arguments = [&create[..], &["--label", &label]].concat();
+        let output = run(&arguments, &[("DATABASE_URL", &url)]).await;
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert_eq!(text(&output.stderr).contains("at most 100 characters"), code == 1);
+    }
+}
+
+#[tokio::test]
 async fn names_that_are_none_are_refused_with_a_sentence() {
     let database = Database::new().await;
     let url = database.url(Login::Server);

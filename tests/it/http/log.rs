@@ -11,7 +11,7 @@ async fn each_call_is_one_line_without_key_or_content() {
     let server = Process::serve(&database, &[("LOG_LEVEL", "info")]).await;
     let key = database.key("a", Role::Editor, &[Scope::Write]).await;
     let mut client = server.client(&key);
-    client.initialize().await;
+    let first = client.initialize().await.headers["x-request-id"].to_str().unwrap().to_owned();
     let reply = client
         .call("write_memory_bank_file", json!({ "filename": "plan.md", "content": "top secret" }))
         .await;
@@ -39,6 +39,11 @@ async fn each_call_is_one_line_without_key_or_content() {
         assert_eq!(line[field], expected, "{field}: {line}");
     }
     assert!(line["queries"].as_u64().unwrap() >= 5 && line["duration_ms"].is_number(), "{line}");
+    // The first call looks the key up and inserts a session.
+    let log = server.log();
+    let first = log.lines().find(|line| line.contains(&first)).unwrap();
+    let first: Value = serde_json::from_str(first).unwrap();
+    assert_eq!(first["queries"], 2, "{first}");
     for private in ["top secret", "plan.md", &key.key, client.session.as_deref().unwrap()] {
         assert!(!server.log().contains(private), "{private}");
     }

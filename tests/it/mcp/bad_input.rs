@@ -81,6 +81,37 @@ async fn bad_arguments_are_all_named_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn arguments_beyond_their_limits_are_refused_by_name() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let client = server.session(&database.editor("a").await).await;
+    let long = |chars: usize| "x".repeat(chars);
+    let files = vec!["a.md"; 1001];
+    for (tool, field, arguments) in [
+        ("search_memory_bank", "query", json!({ "query": "" })),
+        ("search_memory_bank", "query", json!({ "query": long(501) })),
+        ("search_memory_bank", "maxResults", json!({ "query": "x", "maxResults": 101 })),
+        ("search_memory_bank", "files", json!({ "query": "x", "files": files })),
+        ("search_memory_bank", "pathPrefix", json!({ "query": "x", "pathPrefix": long(2049) })),
+        ("search_memory_bank", "cursor", json!({ "query": "x", "cursor": long(4097) })),
+        ("search_memory_bank", "mode", json!({ "query": "x", "mode": "regex" })),
+        ("list_memory_bank_files", "limit", json!({ "limit": 501 })),
+        ("list_memory_bank_files", "limit", json!({ "limit": 0 })),
+        ("list_memory_bank_files", "prefix", json!({ "prefix": long(2049) })),
+        ("read_memory_bank_file", "filename", json!({ "filename": long(2049) })),
+        ("read_memory_bank_file", "startLine", json!({ "filename": "a", "startLine": 0 })),
+        ("read_memory_bank_file", "maxChars", json!({ "filename": "a", "maxChars": 524_289 })),
+        ("read_memory_bank_file", "255 bytes", json!({ "filename": long(256) })),
+    ] {
+        let sentence = client.refused(tool, arguments).await;
+        assert!(sentence.contains(field), "{tool}: {sentence}");
+    }
+    for arguments in [json!({ "query": long(500) }), json!({ "query": "x", "maxResults": 100 })] {
+        client.ok("search_memory_bank", arguments).await;
+    }
+}
+
+#[tokio::test]
 async fn a_body_of_two_megabytes_is_413_and_of_another_type_415() {
     let database = Database::new().await;
     let server = Server::on(&database).await;

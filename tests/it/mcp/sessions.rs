@@ -100,4 +100,5 @@ async fn who_is_not_a_member_any_more_is_told_so() {
     let reply = client.rpc("initialize", params).await;
     assert_eq!(reply.status, 401, "{}", reply.text);
     assert!(reply.text.contains("member"), "{}", reply.text);
+    assert!(reply.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer "));
 }

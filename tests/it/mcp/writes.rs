@@ -135,3 +135,21 @@ async fn initializing_twenty_times_at_once_creates_each_core_document_once() {
     let status = client.ok("get_memory_bank_status", json!({})).await;
     assert_eq!((&status["initialized"], &status["documents"]), (&json!(true), &json!(5)));
 }
+
+#[tokio::test]
+async fn a_project_full_of_text_takes_no_longer_texts_and_says_why() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let client = server.session(&database.editor("a").await).await;
+    client.write("small.md", "four").await;
+    client.write("vast.md", "x").await;
+    let owner = database.connect(Login::Owner).await;
+    // One document that stands for a gibibyte less the other's four bytes.
+    let plant = "alter table documents drop constraint documents_size_is_of_content; \
+                 update documents set size_bytes = 1073741820 where path = 'vast.md'";
+    owner.batch_execute(plant).await.unwrap();
+    let longer = json!({ "filename": "small.md", "content": "five!" });
+    let sentence = client.refused("write_memory_bank_file", longer).await;
+    assert!(sentence.contains("1073741824 bytes"), "{sentence}");
+    assert_eq!(client.write("small.md", "4444").await["version"], 2, "no longer than before");
+}
