@@ -92,6 +92,11 @@ impl RpcError {
         Self::new(200, -32602, message)
     }
 
+    /// `_meta` of a modern request lacks something, or has it wrong.
+    pub fn meta(message: impl Into<String>) -> Self {
+        Self::new(400, -32602, message)
+    }
+
     /// No session was named.
     #[must_use]
     pub fn session_missing() -> Self {

@@ -3,6 +3,8 @@
 
 pub mod envelope;
 pub mod error;
+pub mod header_value;
+pub mod meta;
 mod nul;
 pub mod render;
 pub mod version;
