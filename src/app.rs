@@ -8,9 +8,8 @@ use axum::Router;
 use crate::access::Authenticator;
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
-use crate::mcp::Service;
-use crate::mcp::tools::Registry;
 use crate::mcp::transport::Transport;
+use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, Sealer};
 use crate::store::kv::{KeyCache, Redis};
 use crate::store::migrate::{self, MigrateError};
@@ -54,6 +53,20 @@ pub async fn build(
     ambient: Ambient,
     lifecycle: &Lifecycle,
 ) -> Result<Router, StartError> {
+    let handler = MemoryBank::new().map_err(StartError::Tools)?;
+    build_with(Box::new(handler), config, ambient, lifecycle).await
+}
+
+/// The same with another handler behind the protocol than the product's.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn build_with(
+    handler: Box<dyn Handler>,
+    config: &Config,
+    ambient: Ambient,
+    lifecycle: &Lifecycle,
+) -> Result<Router, StartError> {
     let store = Store::new(&config.database)?;
     migrate::check(&store).await?;
     for warning in walls::prove(&store).await? {
@@ -75,7 +88,7 @@ pub async fn build(
         sealer,
         call_timeout: config.server.request_timeout,
         session_ttl: config.server.session_ttl,
-        tools: Registry::new().map_err(StartError::Tools)?,
+        handler,
     });
     let tasks = lifecycle.tasks.clone();
     let transport = Transport { service, tasks, max_body_bytes: config.server.max_body_bytes };

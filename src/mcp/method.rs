@@ -4,33 +4,43 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::wire::{
-    CallToolRequestParams, CompleteRequestParams, GetPromptRequestParams, InitializeRequestParams,
+    CallToolRequestParams, CompleteRequestParams, Era, GetPromptRequestParams,
     PaginatedRequestParams, ReadResourceRequestParams, RpcError,
 };
 
-/// Parameters as read; what is wrong with them is said only once the session is found.
+/// Parameters as read; what is wrong with them is said only once the caller may know.
 type Params<T> = Result<T, RpcError>;
 
 /// What is asked for.
-pub(super) enum Method<'a> {
-    Initialize(Params<InitializeRequestParams>),
+#[derive(Debug)]
+pub enum Method<'a> {
+    /// `ping` (legacy era).
     Ping,
+    /// `tools/list`.
     ListTools(Params<Option<PaginatedRequestParams>>),
+    /// `tools/call`.
     CallTool(Params<CallToolRequestParams>),
+    /// `resources/list`.
     ListResources(Params<Option<PaginatedRequestParams>>),
+    /// `resources/templates/list`.
     ListResourceTemplates(Params<Option<PaginatedRequestParams>>),
+    /// `resources/read`.
     ReadResource(Params<ReadResourceRequestParams>),
+    /// `prompts/list`.
     ListPrompts(Params<Option<PaginatedRequestParams>>),
+    /// `prompts/get`.
     GetPrompt(Params<GetPromptRequestParams>),
+    /// `completion/complete`.
     Complete(Params<CompleteRequestParams>),
+    /// Anything else, by its name.
     Unknown(&'a str),
 }
 
 impl<'a> Method<'a> {
-    pub(super) fn of(name: &'a str, params: Option<&RawValue>) -> Self {
+    /// The method `name` of `era`. `initialize` and `server/discover`, which open an era, are none.
+    pub(super) fn of(era: Era, name: &'a str, params: Option<&RawValue>) -> Self {
         match name {
-            "initialize" => Self::Initialize(read(name, params)),
-            "ping" => Self::Ping,
+            "ping" if era == Era::Legacy => Self::Ping,
             "tools/list" => Self::ListTools(optional(name, params)),
             "tools/call" => Self::CallTool(read(name, params)),
             "resources/list" => Self::ListResources(optional(name, params)),
@@ -46,7 +56,6 @@ impl<'a> Method<'a> {
     /// For logs: what is unknown may be anything, of any length.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Initialize(_) => "initialize",
             Self::Ping => "ping",
             Self::ListTools(_) => "tools/list",
             Self::CallTool(_) => "tools/call",
@@ -61,7 +70,8 @@ impl<'a> Method<'a> {
     }
 }
 
-fn read<T: DeserializeOwned>(method: &str, params: Option<&RawValue>) -> Params<T> {
+/// The parameters of `method`.
+pub(super) fn read<T: DeserializeOwned>(method: &str, params: Option<&RawValue>) -> Params<T> {
     serde_json::from_str(params.map_or("{}", RawValue::get))
         .map_err(|error| RpcError::invalid_params(format!("`{method}`: {error}")))
 }

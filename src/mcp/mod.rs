@@ -1,13 +1,22 @@
-//! Floor 5: the Model Context Protocol over Streamable HTTP.
+//! Floor 5: the Model Context Protocol over Streamable HTTP, in both its eras.
 //!
-//! [`wire`] is the protocol as bytes, pure. [`dispatch`] is one call: session, method, tool, the
-//! rendered answer, all inside one transaction of the caller. [`session`] opens and ends sessions,
-//! which are rows. [`tools`] holds a file for each tool, `resources` shows documents by their URIs,
-//! `prompts` are texts; [`transport`] holds a file for each HTTP method.
+//! [`wire`] is the protocol as bytes, pure. `legacy` and `modern` are the two ways in: a message in a
+//! session, which is a row, or a request that stands for itself. Both end in [`dispatch`]: one
+//! request inside one transaction of the caller, answered by a [`Handler`] from what it sees of the
+//! [`Call`]. The product's handler is the [`MemoryBank`]: [`tools`], a file each; `resources`,
+//! documents by their URIs; `prompts`, texts. [`transport`] holds a file for each HTTP method.
 
+mod call;
+mod client;
 pub mod dispatch;
+mod error;
+mod handler;
 mod initialize;
+mod legacy;
+mod memory_bank;
 mod method;
+mod modern;
+mod notices;
 mod prompts;
 mod resources;
 pub mod session;
@@ -15,4 +24,11 @@ pub mod tools;
 pub mod transport;
 pub mod wire;
 
+pub use call::{Call, Standing};
 pub use dispatch::Service;
+pub use error::CallError;
+pub use handler::Handler;
+pub use memory_bank::MemoryBank;
+pub use method::Method;
+pub use modern::ModernRequest;
+pub use notices::Notices;

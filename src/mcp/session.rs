@@ -1,8 +1,8 @@
 //! Sessions of the legacy era: opened, found and ended as rows, so that any replica serves any
 //! request of a session, also after a restart.
 
+use super::client::CAPABILITIES_TOO_LARGE;
 use super::dispatch::Service;
-use super::initialize::CAPABILITIES_TOO_LARGE;
 use super::wire::RpcError;
 use crate::access::Caller;
 use crate::store::StoreError;

@@ -1,5 +1,6 @@
 //! The README's commands, run as they stand.
 
+use mbmcp::mcp::tools::{Registry, Toolsets};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -38,7 +39,7 @@ async fn the_first_call_of_the_readme_works_as_it_stands() {
 
 #[test]
 fn the_readme_names_every_tool() {
-    let tools = mbmcp::mcp::tools::Registry::new().unwrap().list(|_| true);
+    let tools = Registry::new().unwrap().list(&Toolsets::default(), |_| true);
     for tool in tools {
         assert!(README.contains(&format!("| `{}` |", tool.name)), "{}", tool.name);
     }

@@ -1,7 +1,7 @@
 //! `completion/complete` for the template of documents: names that begin as typed.
 
 use super::uri;
-use crate::mcp::dispatch::CallError;
+use crate::mcp::CallError;
 use crate::mcp::wire::{CompletionInfo, RpcError};
 use crate::model::document_path::normalize_prefix;
 use crate::store::pg::documents;

@@ -1,7 +1,7 @@
 //! `resources/read`: a document's text.
 
 use super::{MIME_TYPE, uri};
-use crate::mcp::dispatch::CallError;
+use crate::mcp::CallError;
 use crate::mcp::wire::{ReadResourceResult, ResourceContents, RpcError};
 use crate::store::pg::documents;
 use crate::store::{Tenant, Tx};

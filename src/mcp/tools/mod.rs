@@ -8,7 +8,9 @@ mod documents;
 mod error;
 mod registry;
 mod schema;
+mod toolset;
 mod whoami;
 
 pub use error::ToolError;
-pub use registry::{Registry, Tool, ToolCall};
+pub use registry::{Registered, Registry, Tool};
+pub use toolset::{Toolset, Toolsets, UnknownToolset};

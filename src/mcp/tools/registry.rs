@@ -8,39 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::schema::{self, InputValidator};
-use super::{ToolError, documents, whoami};
-use crate::access::Caller;
+use super::{ToolError, Toolset, Toolsets, documents, whoami};
+use crate::mcp::Call;
 use crate::mcp::wire::{self, JsonObject, ToolAnnotations};
-use crate::model::{Ambient, Author, Right, Role, Sealer};
-use crate::store::{Tenant, Tx};
-
-/// Who calls a tool, and what the tool may use beside the transaction.
-pub struct ToolCall<'a> {
-    /// The caller.
-    pub caller: &'a Caller,
-    /// The caller's role now.
-    pub role: Role,
-    /// The client's name, as it introduced itself.
-    pub client: &'a str,
-    /// Time and randomness.
-    pub ambient: &'a Ambient,
-    /// Seals cursors.
-    pub sealer: &'a Sealer,
-}
-
-impl ToolCall<'_> {
-    /// The tenant whose data the tool may reach.
-    #[must_use]
-    pub fn tenant(&self) -> &Tenant {
-        self.caller.tenant()
-    }
-
-    /// The caller as the author of a change.
-    #[must_use]
-    pub fn author(&self) -> Author {
-        self.caller.author(Some(self.client.to_owned()))
-    }
-}
+use crate::model::Right;
+use crate::store::Tx;
 
 /// What a tool does to the memory, as hints for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +36,8 @@ pub trait Tool: Send + Sync + 'static {
     /// What it does to the memory.
     #[expect(private_interfaces, reason = "only the tools of this module implement it")]
     const EFFECT: Effect;
+    /// The set that it belongs to; without one it is always offered.
+    const TOOLSET: Option<Toolset>;
     /// Its arguments.
     type Input: DeserializeOwned + JsonSchema + Send;
     /// Its structured result.
@@ -71,19 +45,20 @@ pub trait Tool: Send + Sync + 'static {
 
     /// Does the work inside the caller's transaction.
     fn call(
-        call: &ToolCall<'_>,
+        call: &Call<'_>,
         tx: &Tx,
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
 }
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, ToolError>> + Send + 'a>>;
-type Run = for<'a> fn(&'a ToolCall<'a>, &'a Tx, Value) -> Running<'a>;
+type Run = for<'a> fn(&'a Call<'a>, &'a Tx, Value) -> Running<'a>;
 
 /// A tool without its types.
 pub struct Registered {
     definition: wire::Tool,
     effect: Effect,
+    toolset: Option<Toolset>,
     validator: InputValidator,
     run: Run,
 }
@@ -109,9 +84,9 @@ impl Registry {
         Ok(Self(tools.into_iter().collect::<Result<Vec<_>, _>>()?))
     }
 
-    /// The definitions of the tools whose right `may` grants.
-    pub fn list(&self, may: impl Fn(Right) -> bool) -> Vec<wire::Tool> {
-        let allowed = self.0.iter().filter(|tool| may(tool.right()));
+    /// The definitions of the tools of `toolsets` whose right `may` grants.
+    pub fn list(&self, toolsets: &Toolsets, may: impl Fn(Right) -> bool) -> Vec<wire::Tool> {
+        let allowed = self.0.iter().filter(|tool| tool.is_in(toolsets) && may(tool.right()));
         allowed.map(|tool| tool.definition.clone()).collect()
     }
 
@@ -131,13 +106,25 @@ impl Registered {
             .with_title(T::TITLE)
             .with_raw_output_schema(schema::of::<T::Output>())
             .with_annotations(annotations(T::TITLE, T::EFFECT));
-        Ok(Self { definition, effect: T::EFFECT, validator, run: run::<T> })
+        Ok(Self { definition, effect: T::EFFECT, toolset: T::TOOLSET, validator, run: run::<T> })
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.definition.name
+    }
+
+    /// As clients see it.
+    #[must_use]
+    pub fn definition(&self) -> &wire::Tool {
+        &self.definition
+    }
+
+    /// Whether it is offered with `toolsets`.
+    #[must_use]
+    pub fn is_in(&self, toolsets: &Toolsets) -> bool {
+        self.toolset.is_none_or(|own| toolsets.contains(own))
     }
 
     /// What a caller needs for it.
@@ -152,7 +139,7 @@ impl Registered {
     /// See [`ToolError`].
     pub async fn run(
         &self,
-        call: &ToolCall<'_>,
+        call: &Call<'_>,
         tx: &Tx,
         arguments: JsonObject,
     ) -> Result<Value, ToolError> {
@@ -162,7 +149,7 @@ impl Registered {
     }
 }
 
-fn run<'a, T: Tool>(call: &'a ToolCall<'a>, tx: &'a Tx, arguments: Value) -> Running<'a> {
+fn run<'a, T: Tool>(call: &'a Call<'a>, tx: &'a Tx, arguments: Value) -> Running<'a> {
     Box::pin(async move {
         let input = serde_json::from_value(arguments).map_err(ToolError::refused)?;
         let output = T::call(call, tx, input).await?;
@@ -188,7 +175,7 @@ mod tests {
     #[test]
     fn every_tool_is_well_described_and_the_list_is_short() {
         let registry = Registry::new().unwrap();
-        let list = registry.list(|_| true);
+        let list = registry.list(&Toolsets::all(), |_| true);
         let mut names: Vec<_> = list.iter().map(|tool| tool.name.clone()).collect();
         let good = |name: &str| {
             name.len() <= 64 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
@@ -210,7 +197,7 @@ mod tests {
     #[test]
     fn a_reader_sees_no_tool_that_writes() {
         let registry = Registry::new().unwrap();
-        let list = registry.list(|right| right == Right::Read);
+        let list = registry.list(&Toolsets::all(), |right| right == Right::Read);
         assert!(!list.is_empty());
         for tool in list {
             assert_eq!(tool.annotations.unwrap().read_only_hint, Some(true), "{}", tool.name);

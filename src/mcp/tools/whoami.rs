@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ToolError;
-use super::registry::{Effect, Tool, ToolCall};
+use super::registry::{Effect, Tool};
+use super::toolset::Toolset;
+use crate::mcp::Call;
 use crate::model::clock::rfc3339;
 use crate::store::Tx;
 
@@ -39,22 +41,23 @@ impl Tool for Whoami {
     const DESCRIPTION: &'static str =
         "Shows the project, role, scopes and expiry of the API key in use.";
     const EFFECT: Effect = Effect::Reads;
+    const TOOLSET: Option<Toolset> = None;
     type Input = Input;
     type Output = Output;
 
-    async fn call(call: &ToolCall<'_>, _: &Tx, Input {}: Input) -> Result<Output, ToolError> {
+    async fn call(call: &Call<'_>, _: &Tx, Input {}: Input) -> Result<Output, ToolError> {
         let (key, tenant) = (call.caller.key(), call.tenant());
         Ok(Output {
             project: key.project_slug.clone(),
             project_id: tenant.project().to_string(),
             user_id: tenant.user().to_string(),
-            role: call.role.to_string(),
+            role: call.standing.role.to_string(),
             scopes: key.scopes.names().into_iter().map(str::to_owned).collect(),
             key_id: key.id.to_string(),
             key_label: key.label.clone(),
             test_key: key.test,
             key_expires_at: key.expires_at.map(rfc3339),
-            toolsets: vec!["documents".to_owned()],
+            toolsets: call.standing.toolsets.names(),
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

@@ -4,14 +4,15 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::mcp::dispatch::HttpAnswer;
-use crate::mcp::wire::{RpcError, version};
+use crate::mcp::wire::{Era, RequestId, RpcError, version};
 
 /// Names the session (Streamable HTTP, session management).
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// What a 401 carries (RFC 9110 §11.6.1, RFC 6750 §3): a key was sent, and is not good.
 pub const CHALLENGE: &str = r#"Bearer realm="mbmcp", error="invalid_token""#;
+const EVENT_STREAM: &str = "text/event-stream";
 /// Names the protocol version.
-const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// The session that a request names.
 pub(super) fn session_id(headers: &HeaderMap) -> Result<Option<String>, RpcError> {
@@ -23,16 +24,32 @@ pub(super) fn session_id(headers: &HeaderMap) -> Result<Option<String>, RpcError
     Ok(Some(text.to_owned()))
 }
 
-/// Refuses a version that we do not serve.
-pub(super) fn check_version(headers: &HeaderMap) -> Result<(), RpcError> {
-    let Some(value) = headers.get(PROTOCOL_VERSION) else {
-        return Ok(());
-    };
-    if value.to_str().is_ok_and(version::is_supported) {
+/// The version that a request names; what is not visible ASCII is none of ours.
+pub(super) fn protocol_version(headers: &HeaderMap) -> Option<&str> {
+    headers.get(PROTOCOL_VERSION).map(|value| value.to_str().unwrap_or_default())
+}
+
+/// Refuses a version that has no sessions, or that we do not serve.
+pub(super) fn check_legacy_version(headers: &HeaderMap) -> Result<(), RpcError> {
+    if protocol_version(headers).is_none_or(version::is_legacy) {
         return Ok(());
     }
     let served = version::SUPPORTED.join(", ");
     Err(RpcError::invalid_request(format!("`MCP-Protocol-Version` must be one of {served}")))
+}
+
+/// Refuses, for the modern era, an HTTP method that only the legacy era has.
+pub(super) fn check_has_methods(headers: &HeaderMap) -> Result<(), RpcError> {
+    if protocol_version(headers).is_some_and(version::is_modern) {
+        return Err(RpcError::post_only());
+    }
+    check_legacy_version(headers)
+}
+
+/// Whether the client says that it reads `text/event-stream`.
+pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::ACCEPT).iter();
+    values.any(|value| value.to_str().is_ok_and(|value| value.contains(EVENT_STREAM)))
 }
 
 /// Refuses a body that does not say it is JSON.
@@ -58,6 +75,9 @@ pub(super) fn response(answer: HttpAnswer) -> Response<Body> {
     if answer.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
     }
+    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    }
     // Our ids are base 62.
     if let Some(Ok(id)) = answer.session.map(HeaderValue::try_from) {
         headers.insert(SESSION_ID, id);
@@ -65,7 +85,7 @@ pub(super) fn response(answer: HttpAnswer) -> Response<Body> {
     response
 }
 
-/// `error` as the response to a message whose id is not known.
-pub(super) fn error_response(error: &RpcError) -> Response<Body> {
-    response(HttpAnswer::error(None, error))
+/// `error` as the response to request `id` of `era`, or to a message whose id is not known.
+pub(super) fn refusal(era: Era, id: Option<&RequestId>, error: RpcError) -> Response<Body> {
+    response(HttpAnswer::error(era, id, error))
 }

@@ -1,9 +1,15 @@
-//! Streamable HTTP (legacy era, with JSON answers): one file for each HTTP method.
+//! Streamable HTTP in both eras: one file for each HTTP method; a POST goes the way of its era.
 
 mod body;
 mod delete;
+mod get;
 pub mod headers;
+mod legacy;
+mod mirrored;
+mod modern;
 mod post;
+mod sse;
+mod toolsets;
 
 use std::sync::Arc;
 
@@ -28,7 +34,10 @@ pub struct Transport {
 /// request's extensions.
 pub fn routes(transport: Transport) -> Router {
     Router::new()
-        .route("/mcp", routing::post(post::handler).delete(delete::handler))
-        .route("/mcp/{project}", routing::post(post::handler).delete(delete::handler))
+        .route("/mcp", routing::get(get::handler).post(post::handler).delete(delete::handler))
+        .route(
+            "/mcp/{project}",
+            routing::get(get::handler).post(post::handler).delete(delete::handler),
+        )
         .with_state(transport)
 }

@@ -5,40 +5,39 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Response;
 
-use super::headers::{check_content_type, check_version, error_response, response, session_id};
-use super::{Transport, body};
+use super::headers::{check_content_type, protocol_version, refusal};
+use super::{Transport, body, legacy, modern};
 use crate::access::Caller;
-use crate::mcp::wire::RpcError;
-use crate::telemetry::call_log;
+use crate::mcp::wire::meta::Envelope;
+use crate::mcp::wire::{Era, Message, RpcError};
 
-/// Answers a POST. A client that goes away does not cancel its call: in this era only
-/// `notifications/cancelled` does, so the call runs in a task of its own.
+/// Answers a POST in the era of its message.
 pub(super) async fn handler(
     State(transport): State<Transport>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response<Body> {
-    let answer = answer(transport, caller, request).await;
-    answer.unwrap_or_else(|error| error_response(&error))
+    let (parts, body) = request.into_parts();
+    let message = match receive(&transport, &parts.headers, body).await {
+        Ok(message) => message,
+        Err(error) => return refusal(Era::Legacy, None, error),
+    };
+    let params = match &message {
+        Message::Request { params, .. } => params.as_deref(),
+        Message::Notification | Message::Response => None,
+    };
+    let envelope = Envelope::of(params);
+    match Era::of(&message, &envelope, protocol_version(&parts.headers)) {
+        Era::Legacy => legacy::answer(transport, caller, &parts, message).await,
+        Era::Modern => modern::answer(transport, caller, &parts, message).await,
+    }
 }
 
-async fn answer(
-    transport: Transport,
-    caller: Caller,
-    request: Request,
-) -> Result<Response<Body>, RpcError> {
-    let (parts, body) = request.into_parts();
-    check_content_type(&parts.headers)?;
-    check_version(&parts.headers)?;
-    let session = session_id(&parts.headers)?;
-    let body = body::read(body, transport.max_body_bytes).await?;
-    let service = transport.service;
-    let call = call_log::within(call_log::current(), async move {
-        service.post(&caller, session.as_deref(), &body).await
-    });
-    let answer = transport.tasks.spawn(call).await.map_err(|error| {
-        tracing::error!(%error, "a call panicked");
-        RpcError::internal()
-    })?;
-    Ok(response(answer))
+async fn receive(
+    transport: &Transport,
+    headers: &axum::http::HeaderMap,
+    body: Body,
+) -> Result<Message, RpcError> {
+    check_content_type(headers)?;
+    Message::parse(&body::read(body, transport.max_body_bytes).await?)
 }

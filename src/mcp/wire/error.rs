@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::{Era, version};
+
 /// How much of a name that is unknown is repeated, in characters.
 const MAX_ECHOED_CHARS: usize = 300;
 
@@ -9,7 +11,7 @@ const MAX_ECHOED_CHARS: usize = 300;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RpcError {
-    /// The HTTP status. Protocol errors of the legacy era are 200.
+    /// The HTTP status, as the legacy era has it; [`Self::in_era`] gives that of the modern one.
     pub status: u16,
     /// The JSON-RPC code.
     pub code: i32,
@@ -20,6 +22,20 @@ pub struct RpcError {
 }
 
 impl RpcError {
+    /// The same error as `era` writes it: the modern one has a status for what is unknown, and
+    /// another code for a resource that is not there.
+    #[must_use]
+    pub fn in_era(mut self, era: Era) -> Self {
+        if era == Era::Modern {
+            match self.code {
+                -32601 => self.status = 404,
+                -32002 => self.code = -32602,
+                _ => {}
+            }
+        }
+        self
+    }
+
     fn new(status: u16, code: i32, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), data: None }
     }
@@ -64,7 +80,7 @@ impl RpcError {
         Self::new(200, -32602, format!("there is no tool `{}`", shortened(tool)))
     }
 
-    /// There is no such resource, or it is not the caller's (legacy era).
+    /// There is no such resource, or it is not the caller's.
     #[must_use]
     pub fn resource_not_found(uri: &str) -> Self {
         let data = Some(json!({ "uri": shortened(uri) }));
@@ -90,6 +106,40 @@ impl RpcError {
     /// The parameters are not those of the method.
     pub fn invalid_params(message: impl Into<String>) -> Self {
         Self::new(200, -32602, message)
+    }
+
+    /// A header says something else than the body, is missing, or is broken (modern era).
+    pub fn header_mismatch(message: impl Into<String>) -> Self {
+        Self::new(400, -32020, message)
+    }
+
+    /// The client has not declared what the call needs of it: an object of capabilities (modern
+    /// era).
+    #[must_use]
+    pub fn missing_capability(required: &Value) -> Self {
+        let data = Some(json!({ "requiredCapabilities": required }));
+        let message = "this call needs client capabilities that the request does not declare";
+        Self { data, ..Self::new(400, -32021, message) }
+    }
+
+    /// The version that a request names is not served (modern era).
+    #[must_use]
+    pub fn unsupported_version(requested: &str) -> Self {
+        let data = json!({ "supported": version::SUPPORTED, "requested": shortened(requested) });
+        let message = "this protocol version is not served; `data.supported` lists those that are";
+        Self { data: Some(data), ..Self::new(400, -32022, message) }
+    }
+
+    /// The version has no such HTTP method (modern era).
+    #[must_use]
+    pub fn post_only() -> Self {
+        Self::new(405, -32600, "this protocol version has POST only")
+    }
+
+    /// The server has nothing to say that is no answer (legacy era).
+    #[must_use]
+    pub fn no_stream() -> Self {
+        Self::new(405, -32600, "this server has no stream of its own: each answer has its POST")
     }
 
     /// `_meta` of a modern request lacks something, or has it wrong.

@@ -2,8 +2,8 @@
 //! per-request protocol fields).
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use super::{Implementation, RpcError};
 
@@ -59,8 +59,8 @@ pub struct RequestMeta {
     pub version: String,
     /// The client, if it says.
     pub client: Option<Implementation>,
-    /// What the client can do.
-    pub capabilities: Map<String, Value>,
+    /// What the client can do: an object.
+    pub capabilities: Value,
     /// The least level of the log lines that it wants.
     pub log_level: Option<LogLevel>,
     /// A text or a number to send with news of progress.
@@ -97,13 +97,16 @@ impl RequestMeta {
         };
         let version = required(meta.remove(PROTOCOL_VERSION), PROTOCOL_VERSION)?;
         let capabilities = required(meta.remove(CLIENT_CAPABILITIES), CLIENT_CAPABILITIES)?;
+        if !capabilities.is_object() {
+            return Err(RpcError::meta(format!("`{CLIENT_CAPABILITIES}` must be an object")));
+        }
         let progress_token = meta.remove(PROGRESS_TOKEN);
         if progress_token.as_ref().is_some_and(|token| !is_token(token)) {
             return Err(RpcError::meta("`progressToken` must be a text or a whole number"));
         }
         Ok(Self {
             version: field(version, PROTOCOL_VERSION)?,
-            capabilities: field(capabilities, CLIENT_CAPABILITIES)?,
+            capabilities,
             client: optional(meta.remove(CLIENT_INFO), CLIENT_INFO)?,
             log_level: optional(meta.remove(LOG_LEVEL), LOG_LEVEL)?,
             progress_token,

@@ -1,8 +1,10 @@
-//! The protocol as bytes: JSON-RPC envelopes, errors, versions. Pure; the only place that knows
+//! The protocol as bytes: JSON-RPC envelopes, errors, versions, both eras. Pure; the only place that knows
 //! `rmcp`'s types.
 
 pub mod envelope;
+pub mod era;
 pub mod error;
+pub mod header_param;
 pub mod header_value;
 pub mod meta;
 mod nul;
@@ -10,14 +12,17 @@ pub mod render;
 pub mod version;
 
 pub use envelope::{Message, RequestId};
+pub use era::Era;
 pub use error::RpcError;
+pub use header_param::HeaderParam;
+pub use meta::RequestMeta;
 pub use nul::has_nul;
 pub use rmcp::model::{
-    CallToolRequestParams, CallToolResult, CompleteRequestParams, CompleteResult, CompletionInfo,
-    ContentBlock, GetPromptRequestParams, GetPromptResult, Implementation, InitializeRequestParams,
-    InitializeResult, JsonObject, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt, PromptArgument,
-    PromptMessage, ProtocolVersion, ReadResourceRequestParams, ReadResourceResult, Reference,
-    Resource, ResourceContents, ResourceTemplate, Role as PromptRole, ServerCapabilities, Tool,
-    ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResult, CompleteRequestParams, CompleteResult,
+    CompletionInfo, ContentBlock, DiscoverResult, GetPromptRequestParams, GetPromptResult,
+    Implementation, InitializeRequestParams, InitializeResult, JsonObject, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, Prompt, PromptArgument, PromptMessage, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResult, Reference, Resource, ResourceContents,
+    ResourceTemplate, Role as PromptRole, ServerCapabilities, Tool, ToolAnnotations,
 };

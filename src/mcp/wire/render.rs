@@ -1,17 +1,43 @@
 //! Answers as bytes. What a client of one era may see is decided here and nowhere else.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    CallToolResult, CompleteResult, ContentBlock, GetPromptResult, InitializeResult,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    ReadResourceResult, RequestId, RpcError,
+    CacheScope, CallToolResult, CompleteResult, ContentBlock, DiscoverResult, Era, GetPromptResult,
+    Implementation, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult, RequestId, RpcError,
+    meta,
 };
 
 /// The empty result of `ping`.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Empty {}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Without any field of the modern era.
+    Legacy,
+    /// With the type of the result, the server's name, and hints for caches.
+    Modern {
+        /// How long lists that only change with the caller's rights may be kept, in milliseconds.
+        lists_fresh_ms: u64,
+    },
+}
+
+impl Form {
+    /// The era of the form.
+    #[must_use]
+    pub fn era(self) -> Era {
+        match self {
+            Self::Legacy => Era::Legacy,
+            Self::Modern { .. } => Era::Modern,
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct Response<'a, T> {
@@ -39,8 +65,16 @@ struct ErrorObject<'a> {
 ///
 /// # Errors
 /// When the result cannot be JSON, which is a fault of ours.
-pub fn result<T: Serialize + Shape>(id: &RequestId, result: T) -> Result<Vec<u8>, RpcError> {
-    let response = Response { jsonrpc: "2.0", id, result: &result.legacy() };
+pub fn result<T: Serialize + Shape>(
+    form: Form,
+    id: &RequestId,
+    result: T,
+) -> Result<Vec<u8>, RpcError> {
+    let result = match form {
+        Form::Legacy => result.legacy(),
+        Form::Modern { lists_fresh_ms } => result.modern(lists_fresh_ms),
+    };
+    let response = Response { jsonrpc: "2.0", id, result: &result };
     serde_json::to_vec(&response).map_err(|error| {
         tracing::error!(%error, "an answer cannot be rendered");
         RpcError::internal()
@@ -57,6 +91,12 @@ pub fn error(id: Option<&RequestId>, error: &RpcError) -> Vec<u8> {
     serde_json::to_vec(&response).unwrap_or_default()
 }
 
+/// A notification.
+#[must_use]
+pub fn notification(method: &str, params: &Value) -> Vec<u8> {
+    json!({ "jsonrpc": "2.0", "method": method, "params": params }).to_string().into_bytes()
+}
+
 /// The result of a tool that did its work: the structure, and the same as text.
 #[must_use]
 pub fn tool_output(structured: Value) -> CallToolResult {
@@ -69,30 +109,74 @@ pub fn tool_failure(sentence: String) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(sentence)])
 }
 
-/// A result whose shape depends on the era.
+/// What this server calls itself.
+#[must_use]
+pub fn server_info() -> Implementation {
+    Implementation::new("memory-bank-mcp", env!("CARGO_PKG_VERSION")).with_title("Memory Bank")
+}
+
+/// `_meta` of every modern result.
+static SERVER_META: LazyLock<MetaObject> = LazyLock::new(|| {
+    let info = serde_json::to_value(server_info()).unwrap_or_default();
+    MetaObject([(meta::SERVER_INFO.to_owned(), info)].into_iter().collect())
+});
+
+/// A result whose shape depends on the era. Our results are made whole: each form takes away or
+/// adds what is the other's.
 pub trait Shape: Sized {
     /// Takes away what only the modern era has.
     #[must_use]
     fn legacy(self) -> Self {
         self
     }
+
+    /// Adds what only the modern era has.
+    #[must_use]
+    fn modern(self, _lists_fresh_ms: u64) -> Self {
+        self
+    }
 }
 
+/// Of the legacy era alone.
 impl Shape for Empty {}
 impl Shape for InitializeResult {}
 
+impl Shape for DiscoverResult {
+    fn modern(mut self, lists_fresh_ms: u64) -> Self {
+        self.meta = Some(SERVER_META.clone());
+        self.with_ttl_ms(lists_fresh_ms).with_cache_scope(CacheScope::Private)
+    }
+}
+
 macro_rules! shapes {
-    ($($kind:ty)*) => {$(
+    ($($kind:ty $(=> $fresh:expr)?;)*) => {$(
         impl Shape for $kind {
             fn legacy(mut self) -> Self {
                 self.result_type = None;
+                self
+            }
+
+            fn modern(mut self, _lists_fresh_ms: u64) -> Self {
+                self.meta = Some(SERVER_META.clone());
+                $(
+                    let fresh: fn(u64) -> u64 = $fresh;
+                    self = self.with_ttl_ms(fresh(_lists_fresh_ms));
+                    self = self.with_cache_scope(CacheScope::Private);
+                )?
                 self
             }
         }
     )*};
 }
 
+// What others may change at any time is fresh for no time at all.
 shapes! {
-    CallToolResult CompleteResult GetPromptResult ListPromptsResult ListResourcesResult
-    ListResourceTemplatesResult ListToolsResult ReadResourceResult
+    CallToolResult;
+    CompleteResult;
+    GetPromptResult;
+    ListPromptsResult => |lists| lists;
+    ListResourceTemplatesResult => |lists| lists;
+    ListToolsResult => |lists| lists;
+    ListResourcesResult => |_| 0;
+    ReadResourceResult => |_| 0;
 }

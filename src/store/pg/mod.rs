@@ -3,6 +3,7 @@
 
 pub mod documents;
 pub mod keys;
+pub mod members;
 pub mod platform;
 pub mod search;
 pub mod sections;
@@ -16,6 +17,7 @@ pub fn statements() -> Vec<&'static Statement> {
     let groups = [
         documents::STATEMENTS,
         keys::STATEMENTS,
+        members::STATEMENTS,
         platform::STATEMENTS,
         search::STATEMENTS,
         sections::STATEMENTS,

@@ -10,12 +10,13 @@ use crate::store::statement::statements;
 use crate::store::{StoreError, Tenant, Tx};
 
 statements! {
-    INSERT = "sessions.insert" (UUID, TEXT, UUID, UUID, TEXT, TEXT, TEXT, JSONB, FLOAT8)
+    INSERT = "sessions.insert" (UUID, TEXT, UUID, UUID, TEXT, TEXT, TEXT, JSONB, TEXT_ARRAY, FLOAT8)
         "insert into sessions (project_id, id, user_id, key_id, protocol_version, client_name, \
-         client_version, capabilities, created_at, last_seen_at, expires_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, now(), now(), now() + make_interval(secs => $9))";
+         client_version, capabilities, toolsets, created_at, last_seen_at, expires_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), now(), \
+         now() + make_interval(secs => $10))";
     FIND = "sessions.find" (UUID, TEXT, UUID)
-        "select s.client_name, m.role, s.last_seen_at < now() - interval '1 minute' as unseen \
+        "select s.client_name, s.toolsets, m.role, s.last_seen_at < now() - interval '1 minute' as unseen \
          from sessions s join memberships m using (project_id, user_id) \
          where s.project_id = $1 and s.id = $2 and s.user_id = $3 and s.expires_at > now()";
     TOUCH = "sessions.touch" (UUID, TEXT, FLOAT8)
@@ -38,6 +39,8 @@ pub struct NewSession {
     pub client_version: String,
     /// The client's capabilities, as sent.
     pub capabilities: Value,
+    /// The names of the toolsets that it chose; `None` for the default ones.
+    pub toolsets: Option<Vec<String>>,
 }
 
 /// A session of the caller, and the caller's role now.
@@ -45,6 +48,8 @@ pub struct NewSession {
 pub struct Session {
     /// The client's name.
     pub client_name: String,
+    /// The names of the toolsets that it chose; `None` for the default ones.
+    pub toolsets: Option<Vec<String>>,
     /// The user's role in the project now, whatever a cached key says.
     pub role: Role,
     /// Whether it was last seen more than a minute ago, so that [`touch`] is due.
@@ -63,7 +68,6 @@ pub async fn insert(
     ttl: Duration,
 ) -> Result<(), StoreError> {
     let (project, user, key) = (tenant.project().0, tenant.user().0, new.key.0);
-    let NewSession { protocol_version, client_name, client_version, capabilities, .. } = new;
     let ttl = ttl.as_secs_f64();
     tx.rows(
         &INSERT,
@@ -72,10 +76,11 @@ pub async fn insert(
             &id,
             &user,
             &key,
-            protocol_version,
-            client_name,
-            client_version,
-            capabilities,
+            &new.protocol_version,
+            &new.client_name,
+            &new.client_version,
+            &new.capabilities,
+            &new.toolsets,
             &ttl,
         ],
     )
@@ -93,6 +98,7 @@ pub async fn find(tx: &Tx, tenant: &Tenant, id: &str) -> Result<Option<Session>,
         let place = Place { table: "memberships", column: "role", id: &tenant.user() };
         Ok(Session {
             client_name: row.get("client_name"),
+            toolsets: row.get("toolsets"),
             role: place.parse(row.get("role"))?,
             unseen: row.get("unseen"),
         })

@@ -77,7 +77,7 @@ async fn a_client_that_left_and_a_key_in_a_path_are_logged_without_harm() {
     let key = database.editor("a").await;
     let mut client = server.client(&key);
     client.initialize().await;
-    for (path, status) in [("nope", 404), ("mcp", 405)] {
+    for (path, status) in [("nope", 404), ("mcp", 401)] {
         let odd = format!("{}/{path}/{}", server.url(), key.key);
         assert_eq!(reqwest::get(odd).await.unwrap().status(), status);
     }

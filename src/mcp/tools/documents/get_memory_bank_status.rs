@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::mcp::tools::ToolError;
-use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
+use crate::mcp::Call;
+use crate::mcp::tools::registry::{Effect, Tool};
+use crate::mcp::tools::{ToolError, Toolset};
 use crate::memory::core_documents;
 use crate::model::clock::rfc3339;
 use crate::model::document::{MAX_DOCUMENTS, MAX_PROJECT_BYTES};
@@ -44,10 +45,11 @@ impl Tool for GetMemoryBankStatus {
     const DESCRIPTION: &'static str = "Shows which core documents exist, and how many documents \
         and bytes the memory bank holds. Call it first in a conversation.";
     const EFFECT: Effect = Effect::Reads;
+    const TOOLSET: Option<Toolset> = Some(Toolset::Documents);
     type Input = Input;
     type Output = Output;
 
-    async fn call(call: &ToolCall<'_>, tx: &Tx, Input {}: Input) -> Result<Output, ToolError> {
+    async fn call(call: &Call<'_>, tx: &Tx, Input {}: Input) -> Result<Output, ToolError> {
         let core = core_documents::existing(tx, call.tenant()).await?;
         let totals = documents::totals(tx, call.tenant()).await?;
         let core_documents = core.map(|(name, exists)| Core { filename: name.to_owned(), exists });

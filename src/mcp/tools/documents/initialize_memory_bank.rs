@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::mcp::tools::ToolError;
-use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
+use crate::mcp::Call;
+use crate::mcp::tools::registry::{Effect, Tool};
+use crate::mcp::tools::{ToolError, Toolset};
 use crate::memory::core_documents;
 use crate::model::document_path::CORE_DOCUMENTS;
 use crate::store::Tx;
@@ -29,10 +30,11 @@ impl Tool for InitializeMemoryBank {
         active-context.md, progress.md, decision-log.md, system-patterns.md) where they are \
         missing. Existing ones are never changed.";
     const EFFECT: Effect = Effect::Adds;
+    const TOOLSET: Option<Toolset> = Some(Toolset::Documents);
     type Input = Input;
     type Output = Output;
 
-    async fn call(call: &ToolCall<'_>, tx: &Tx, Input {}: Input) -> Result<Output, ToolError> {
+    async fn call(call: &Call<'_>, tx: &Tx, Input {}: Input) -> Result<Output, ToolError> {
         let author = call.author();
         let written =
             core_documents::create_missing(tx, call.tenant(), call.ambient, &author).await?;

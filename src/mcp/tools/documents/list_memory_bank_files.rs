@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Listed;
-use crate::mcp::tools::ToolError;
-use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
+use crate::mcp::Call;
+use crate::mcp::tools::registry::{Effect, Tool};
+use crate::mcp::tools::{ToolError, Toolset};
 use crate::memory::cursor::MAX_CURSOR_CHARS;
 use crate::memory::documents::{self, MAX_LISTED};
 use crate::model::document_path::{MAX_PATH_BYTES, normalize_prefix};
@@ -47,10 +48,11 @@ impl Tool for ListMemoryBankFiles {
     const DESCRIPTION: &'static str = "Lists the documents by name with size, version, etag and \
         who last wrote them. Pages with `cursor`.";
     const EFFECT: Effect = Effect::Reads;
+    const TOOLSET: Option<Toolset> = Some(Toolset::Documents);
     type Input = Input;
     type Output = Output;
 
-    async fn call(call: &ToolCall<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
+    async fn call(call: &Call<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
         let prefix = normalize_prefix(&input.prefix);
         let wanted = (prefix.as_str(), input.limit);
         let cursor = input.cursor.as_deref();

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::path;
-use crate::mcp::tools::ToolError;
-use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
+use crate::mcp::Call;
+use crate::mcp::tools::registry::{Effect, Tool};
+use crate::mcp::tools::{ToolError, Toolset};
 use crate::memory::documents;
 use crate::model::document::MAX_DOCUMENT_BYTES;
 use crate::model::document_path::MAX_PATH_BYTES;
@@ -66,10 +67,11 @@ impl Tool for ReadMemoryBankFile {
     const DESCRIPTION: &'static str = "Reads a document, or some lines of it, exactly as it was \
         written, with the etag to write it back by.";
     const EFFECT: Effect = Effect::Reads;
+    const TOOLSET: Option<Toolset> = Some(Toolset::Documents);
     type Input = Input;
     type Output = Output;
 
-    async fn call(call: &ToolCall<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
+    async fn call(call: &Call<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
         let document = documents::read(tx, call.tenant(), &path(&input.filename)?).await?;
         let lines = input.start_line..=input.end_line.unwrap_or(usize::MAX);
         let limit = input.max_chars.unwrap_or(MAX_DOCUMENT_BYTES);

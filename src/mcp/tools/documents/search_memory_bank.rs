@@ -6,8 +6,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::path;
-use crate::mcp::tools::ToolError;
-use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
+use crate::mcp::Call;
+use crate::mcp::tools::registry::{Effect, Tool};
+use crate::mcp::tools::{ToolError, Toolset};
 use crate::memory::cursor::MAX_CURSOR_CHARS;
 use crate::memory::search::{
     Hit, MAX_FILES, MAX_QUERY_CHARS, MAX_RESULTS, Matching, Query, search,
@@ -89,10 +90,11 @@ impl Tool for SearchMemoryBank {
     const DESCRIPTION: &'static str = "Finds passages by words (also misspelt ones) or exact text, \
         with document, heading, line and a snippet, best first.";
     const EFFECT: Effect = Effect::Reads;
+    const TOOLSET: Option<Toolset> = Some(Toolset::Documents);
     type Input = Input;
     type Output = Output;
 
-    async fn call(call: &ToolCall<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
+    async fn call(call: &Call<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
         let query = query(input)?;
         let found = search(tx, call.tenant(), call.sealer, &query).await?;
         Ok(Output {

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::path;
-use crate::mcp::tools::ToolError;
-use crate::mcp::tools::registry::{Effect, Tool, ToolCall};
+use crate::mcp::Call;
+use crate::mcp::tools::registry::{Effect, Tool};
+use crate::mcp::tools::{ToolError, Toolset};
 use crate::memory::{Draft, Precondition, write};
 use crate::model::Etag;
 use crate::model::document_path::MAX_PATH_BYTES;
@@ -48,10 +49,11 @@ impl Tool for WriteMemoryBankFile {
         stays as a revision. Pass the etag you read as `ifMatchEtag`, so that nobody's change is \
         lost.";
     const EFFECT: Effect = Effect::Replaces;
+    const TOOLSET: Option<Toolset> = Some(Toolset::Documents);
     type Input = Input;
     type Output = Output;
 
-    async fn call(call: &ToolCall<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
+    async fn call(call: &Call<'_>, tx: &Tx, input: Input) -> Result<Output, ToolError> {
         let draft = Draft {
             path: path(&input.filename)?,
             precondition: precondition(&input)?,

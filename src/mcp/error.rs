@@ -1,0 +1,75 @@
+//! Why a call was rolled back, and what its caller is told.
+
+use super::tools::ToolError;
+use super::wire::RpcError;
+use crate::store::StoreError;
+
+/// Why the block of a call was rolled back.
+#[derive(Debug)]
+pub enum CallError {
+    /// The protocol's error.
+    Rpc(RpcError),
+    /// A tool refused: a sentence that says how to fix the call.
+    Tool(String),
+}
+
+impl CallError {
+    /// A refusal of a method that has no `isError`: its parameters are wrong.
+    pub(super) fn of_protocol(error: ToolError) -> Self {
+        match error {
+            ToolError::Refused(sentence) => Self::Rpc(RpcError::invalid_params(sentence)),
+            other => other.into(),
+        }
+    }
+}
+
+impl From<RpcError> for CallError {
+    fn from(error: RpcError) -> Self {
+        Self::Rpc(error)
+    }
+}
+
+/// So that a block of the store may fail with it.
+impl From<StoreError> for CallError {
+    fn from(error: StoreError) -> Self {
+        Self::Rpc(error.into())
+    }
+}
+
+impl From<ToolError> for CallError {
+    fn from(error: ToolError) -> Self {
+        match error {
+            ToolError::Refused(sentence) => Self::Tool(sentence),
+            ToolError::Store(error) => Self::Rpc(error.into()),
+            ToolError::Broken => Self::Rpc(RpcError::internal()),
+        }
+    }
+}
+
+impl From<StoreError> for RpcError {
+    /// Logs the error once and gives its public face.
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the database is unavailable");
+                Self::unavailable()
+            }
+            StoreError::CommitLost(_) => {
+                tracing::warn!(%error, "the outcome of a call is not known");
+                Self::deadline()
+            }
+            StoreError::Timeout { .. } => {
+                tracing::warn!(%error, "a statement took too long");
+                Self::timeout()
+            }
+            StoreError::Collision { .. } => {
+                tracing::warn!(%error, "transactions collided");
+                Self::collision()
+            }
+            error => {
+                tracing::error!(%error, "the store failed");
+                Self::internal()
+            }
+        }
+    }
+}

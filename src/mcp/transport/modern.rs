@@ -1,0 +1,113 @@
+//! A POST of the modern era.
+//!
+//! What is wrong is said in this order: `_meta`, the version's header, the version, the other
+//! headers, the method, its parameters. A client that goes away cancels its call: the call runs
+//! inside the request's own future, and dropping that rolls back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Response;
+use axum::http::request::Parts;
+use futures_util::FutureExt as _;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::headers::{accepts_events, refusal, response};
+use super::{Transport, mirrored, sse, toolsets};
+use crate::access::Caller;
+use crate::mcp::dispatch::HttpAnswer;
+use crate::mcp::notices::WAITING;
+use crate::mcp::tools::Toolsets;
+use crate::mcp::wire::meta::Envelope;
+use crate::mcp::wire::{Era, HeaderParam, Message, RequestMeta, RpcError, version};
+use crate::mcp::{ModernRequest, Notices, Service};
+use crate::telemetry::call_log;
+
+/// A call that has not answered by then is answered by a stream, whose comments keep the connection.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Answers `message`.
+pub(super) async fn answer(
+    transport: Transport,
+    caller: Caller,
+    parts: &Parts,
+    message: Message,
+) -> Response<Body> {
+    match message {
+        // This era has none that mean anything by HTTP.
+        Message::Notification => response(HttpAnswer::accepted()),
+        Message::Response => {
+            let sentence = "in this protocol version results are not posted: send the request again \
+                            with `inputResponses`";
+            refusal(Era::Modern, None, RpcError::invalid_request(sentence))
+        }
+        Message::Request { id, method, params } => {
+            let envelope = Envelope::of(params.as_deref());
+            let admitted = admit(&transport.service, parts, &method, envelope);
+            let (meta, toolsets) = match admitted {
+                Ok(admitted) => admitted,
+                Err(error) => return refusal(Era::Modern, Some(&id), error),
+            };
+            let request = ModernRequest { id, method, params, meta, toolsets };
+            run(transport.service, caller, request, accepts_events(&parts.headers)).await
+        }
+    }
+}
+
+/// Checks all that stands around the method.
+fn admit(
+    service: &Service,
+    parts: &Parts,
+    method: &str,
+    envelope: Envelope<'_>,
+) -> Result<(RequestMeta, Option<Toolsets>), RpcError> {
+    let headers = &parts.headers;
+    let named = match method {
+        "tools/call" | "prompts/get" => envelope.name,
+        "resources/read" => envelope.uri,
+        _ => None,
+    };
+    let meta = RequestMeta::read(envelope.meta)?;
+    mirrored::check_version(headers, &meta.version)?;
+    if meta.version != version::MODERN {
+        return Err(RpcError::unsupported_version(&meta.version));
+    }
+    let named = named.as_ref().and_then(Value::as_str);
+    mirrored::check_method(headers, method, named)?;
+    if method == "tools/call"
+        && let Some(tool) = named.and_then(|name| service.handler.tool(name))
+    {
+        let params = HeaderParam::declared(&tool.input_schema);
+        let arguments = envelope.arguments.map(|raw| serde_json::from_str(raw.get()));
+        let arguments = arguments.and_then(Result::ok).unwrap_or_default();
+        mirrored::check_arguments(headers, &params, &arguments)?;
+    }
+    Ok((meta, toolsets::of(&parts.uri)?))
+}
+
+/// Runs the call: as JSON, or as a stream where it says something before its answer or takes long.
+async fn run(
+    service: Arc<Service>,
+    caller: Caller,
+    request: ModernRequest,
+    events: bool,
+) -> Response<Body> {
+    let (sender, mut inbox) = mpsc::channel(WAITING);
+    let notices = if events { Notices::new(&request.meta, sender) } else { Notices::default() };
+    let mut call = call_log::within(call_log::current(), async move {
+        service.modern(&caller, &request, &notices).await
+    })
+    .boxed();
+    if !events {
+        return response(call.await);
+    }
+    let first = tokio::select! {
+        biased;
+        answer = &mut call => return response(answer),
+        Some(notice) = inbox.recv() => Some(notice),
+        () = tokio::time::sleep(PATIENCE) => None,
+    };
+    sse::response(first, inbox, call)
+}
