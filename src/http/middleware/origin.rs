@@ -11,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::http::Problem;
 
@@ -72,28 +72,13 @@ pub(in crate::http) fn cors(origins: &Origins) -> CorsLayer {
     let allow = move |origin: &HeaderValue, _: &axum::http::request::Parts| {
         origin.to_str().is_ok_and(|origin| origins.allow(origin))
     };
-    let named = |names: &[&'static str]| {
-        names.iter().map(|name| HeaderName::from_static(name)).collect::<Vec<_>>()
-    };
+    let exposed = ["mcp-session-id", "www-authenticate", "retry-after", "x-request-id"];
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allow))
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers(named(&[
-            "authorization",
-            "content-type",
-            "accept",
-            "x-api-key",
-            "x-request-id",
-            "mcp-session-id",
-            "mcp-protocol-version",
-            "last-event-id",
-        ]))
-        .expose_headers(named(&[
-            "mcp-session-id",
-            "www-authenticate",
-            "retry-after",
-            "x-request-id",
-        ]))
+        // Whatever an allowed page wants to send: a tool's own headers have names of its own.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed.map(HeaderName::from_static))
 }
 
 #[cfg(test)]

@@ -1,16 +1,21 @@
 //! A client that speaks MCP over plain HTTP, so that a test sees every byte.
 
+use mbmcp::mcp::wire::{header_value, meta};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-/// A client with a key, and a session once it has one.
+/// The version of modern requests.
+pub const MODERN: &str = "2026-07-28";
+
+/// A client with a key, and a session once it has one; or one of the modern era, which needs none.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
     url: String,
     key: String,
     pub session: Option<String>,
+    modern: bool,
 }
 
 /// An answer.
@@ -24,7 +29,13 @@ pub struct Reply {
 impl Client {
     pub fn new(server: &str, key: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { http, url: format!("{server}/mcp"), key: key.to_owned(), session: None }
+        Self {
+            http,
+            url: format!("{server}/mcp"),
+            key: key.to_owned(),
+            session: None,
+            modern: false,
+        }
     }
 
     /// A client of another endpoint than `/mcp`.
@@ -40,6 +51,11 @@ impl Client {
     /// The same client with another session.
     pub fn with_session(&self, session: &str) -> Self {
         Self { session: Some(session.to_owned()), ..self.clone() }
+    }
+
+    /// The same client in the modern era.
+    pub fn modern(&self) -> Self {
+        Self { session: None, modern: true, ..self.clone() }
     }
 
     /// A request with key and session.
@@ -59,8 +75,23 @@ impl Client {
 
     /// Sends a request with the id 1.
     pub async fn rpc(&self, method: &str, params: Value) -> Reply {
+        Reply::of(self.rpc_request(method, params)).await
+    }
+
+    /// The same before it is sent.
+    pub fn rpc_request(&self, method: &str, mut params: Value) -> RequestBuilder {
+        let mut request = self.request(Method::POST).header("content-type", "application/json");
+        if self.modern {
+            params["_meta"] = modern_meta();
+            request = request.header("mcp-protocol-version", MODERN).header("mcp-method", method);
+            request = request.header("accept", "application/json, text/event-stream");
+            let name = if method == "resources/read" { &params["uri"] } else { &params["name"] };
+            if let Some(name) = name.as_str() {
+                request = request.header("mcp-name", header_value::encode(name));
+            }
+        }
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        self.post(body.to_string()).await
+        request.body(body.to_string())
     }
 
     /// Initialises and keeps the session.
@@ -111,6 +142,15 @@ impl Client {
     pub async fn delete(&self) -> Reply {
         Reply::of(self.request(Method::DELETE)).await
     }
+}
+
+/// `_meta` of every modern request.
+pub fn modern_meta() -> Value {
+    json!({
+        meta::PROTOCOL_VERSION: MODERN,
+        meta::CLIENT_INFO: { "name": "it", "version": "1" },
+        meta::CLIENT_CAPABILITIES: {},
+    })
 }
 
 impl Reply {

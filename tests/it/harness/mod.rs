@@ -9,7 +9,7 @@ mod proxy;
 mod server;
 mod wait;
 
-pub use client::{Client, Reply};
+pub use client::{Client, MODERN, Reply, modern_meta};
 pub use database::{Database, Login, TestKey};
 pub use private_cluster::PrivateCluster;
 pub use process::{Process, mbmcp};

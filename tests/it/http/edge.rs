@@ -87,12 +87,13 @@ async fn what_a_browser_asks_beforehand_needs_no_key() {
             reqwest::Client::new().request(Method::OPTIONS, format!("{}/mcp", server.url));
         let request =
             request.header("origin", origin).header("access-control-request-method", "POST");
-        Reply::of(request.header("access-control-request-headers", "x-api-key")).await
+        let wanted = "x-api-key,mcp-session-id,mcp-param-region";
+        Reply::of(request.header("access-control-request-headers", wanted)).await
     };
     let allowed = ask("https://app.test").await;
     assert_eq!(allowed.status, 200);
     let headers = allowed.headers["access-control-allow-headers"].to_str().unwrap();
-    assert!(headers.contains("x-api-key") && headers.contains("mcp-session-id"), "{headers}");
+    assert_eq!(headers, "x-api-key,mcp-session-id,mcp-param-region");
     assert_eq!(ask("https://evil.test").await.status, 403);
 }
 

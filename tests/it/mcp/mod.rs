@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod documents;
+mod modern;
+mod modern_calls;
 mod protocol;
 mod resources;
 mod rights;
