@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check-deploy fmt clean
+.PHONY: help run test lint check-deploy openapi fmt clean
 
 help: ## say what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,10 @@ lint: ## check formatting, clippy and the scripts
 
 check-deploy: ## check the deployment files
 	@scripts/check-deploy
+
+openapi: ## write openapi/openapi.json from the code
+	@cargo build --quiet --bin mbmcp
+	@cargo run --quiet --bin mbmcp -- openapi >openapi/openapi.json
 
 fmt: ## format the code
 	cargo fmt

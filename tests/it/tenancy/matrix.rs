@@ -255,7 +255,7 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-const ROUTES: [(&str, &str); 7] = [
+pub const ROUTES: [(&str, &str); 7] = [
     ("/mcp", "post"),
     ("/mcp", "delete"),
     // `http::edge` calls them with another project's name.
