@@ -19,7 +19,7 @@ lint: ## check formatting, clippy and the scripts
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@scripts/lint-files
 
-check-deploy: ## check the deployment files
+check-deploy: ## check the deployment files and openapi/openapi.json
 	@scripts/check-deploy
 
 openapi: ## write openapi/openapi.json from the code
