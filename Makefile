@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check-deploy fmt clean
+.PHONY: help run test lint check-deploy openapi fmt clean
 
 help: ## say what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,8 +19,12 @@ lint: ## check formatting, clippy and the scripts
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@scripts/lint-files
 
-check-deploy: ## check the deployment files
+check-deploy: ## check the deployment files and openapi/openapi.json
 	@scripts/check-deploy
+
+openapi: ## write openapi/openapi.json from the code
+	@cargo build --quiet --bin mbmcp
+	@cargo run --quiet --bin mbmcp -- openapi >openapi/openapi.json
 
 fmt: ## format the code
 	cargo fmt

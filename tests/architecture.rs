@@ -24,11 +24,12 @@ const FLOORS: [(usize, &[&str]); 9] = [
 ];
 
 /// Where each of these may be named, as beginnings of paths below `src`.
-const CONFINED: [(&str, &[&str]); 10] = [
+const CONFINED: [(&str, &[&str]); 11] = [
     ("tokio_postgres", &["store/"]),
     ("deadpool", &["store/"]),
     ("rmcp", &["mcp/wire/"]),
     ("axum", &["http/", "mcp/transport/", "app.rs", "cli/dev.rs", "cli/healthcheck.rs"]),
+    ("utoipa", &["http/"]),
     ("std::env", &["config/env.rs"]),
     ("env = \"", &[]),
     ("stdout()", &["cli/output.rs"]),

@@ -8,6 +8,7 @@ mod healthcheck;
 mod import;
 mod keys;
 mod migrate;
+mod openapi;
 mod output;
 mod serve;
 
@@ -43,6 +44,8 @@ enum Command {
     Healthcheck(healthcheck::Args),
     /// Print ready-to-paste configuration for a client
     ClientConfig(client_config::Args),
+    /// Print the OpenAPI document of the server
+    Openapi,
 }
 
 /// Why a command failed; its text is what the user sees.
@@ -65,6 +68,7 @@ pub async fn run() -> ExitCode {
         Command::Import(args) => import::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::ClientConfig(args) => client_config::run(&args),
+        Command::Openapi => openapi::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

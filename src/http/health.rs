@@ -7,9 +7,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use crate::store::Store;
 use crate::store::kv::Redis;
@@ -36,6 +37,79 @@ struct Probe {
     schema: bool,
     /// `None` when none is configured.
     redis: Option<bool>,
+}
+
+/// The answer of `/live`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LiveReport {
+    #[schema(inline)]
+    status: Alive,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Alive {
+    Ok,
+}
+
+/// The answer of `/health`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HealthReport {
+    // Described at the types: where a type is inlined, utoipa makes the description of a field a
+    // second schema, of an object, that the value must fit as well.
+    #[schema(inline)]
+    status: Overall,
+    #[schema(inline)]
+    db: Database,
+    #[schema(inline)]
+    redis: Cache,
+    /// Seconds since the start.
+    uptime: f64,
+}
+
+/// `degraded` while Redis alone does not answer.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Overall {
+    Ok,
+    Degraded,
+    Error,
+}
+
+/// Whether Postgres answers.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Database {
+    Ok,
+    Error,
+}
+
+/// Whether Redis answers; `disabled` when none is configured.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Cache {
+    Ok,
+    Error,
+    Disabled,
+}
+
+/// The answer of `/ready`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReadyReport {
+    #[schema(inline)]
+    status: Readiness,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<&'static str>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Readiness {
+    Ready,
+    #[serde(rename = "not ready")]
+    NotReady,
 }
 
 impl Health {
@@ -87,39 +161,72 @@ impl Health {
     }
 }
 
-/// `GET /live`: the process answers. Touches no dependency.
-pub(super) async fn live() -> Response {
-    Json(json!({ "status": "ok" })).into_response()
+/// Whether the process answers
+///
+/// For supervisors. Touches nothing that the server depends on.
+#[utoipa::path(
+    get,
+    path = "/live",
+    tag = "health",
+    security(()),
+    responses((status = 200, description = "It does.", body = LiveReport)),
+)]
+pub(super) async fn live() -> Json<LiveReport> {
+    Json(LiveReport { status: Alive::Ok })
 }
 
-/// `GET /health`: 200 while requests can be served, 503 while Postgres does not answer. Redis
-/// down degrades and stays 200.
+/// Whether requests can be served
+///
+/// For people and monitors. Redis down degrades and stays 200. The answer may be a second old.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "health",
+    security(()),
+    responses(
+        (status = 200, description = "They can.", body = HealthReport),
+        (status = 503, description = "Postgres does not answer.", body = HealthReport),
+    ),
+)]
 pub(super) async fn health(State(health): State<Arc<Health>>) -> Response {
     let probe = health.probe().await;
-    let (status, word) = match (probe.database, probe.redis) {
-        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, "error"),
-        (true, Some(false)) => (StatusCode::OK, "degraded"),
-        (true, _) => (StatusCode::OK, "ok"),
+    let (status, overall) = match (probe.database, probe.redis) {
+        (false, _) => (StatusCode::SERVICE_UNAVAILABLE, Overall::Error),
+        (true, Some(false)) => (StatusCode::OK, Overall::Degraded),
+        (true, _) => (StatusCode::OK, Overall::Ok),
     };
-    let uptime = (health.started.elapsed().as_secs_f64() * 100.0).round() / 100.0;
-    let body = json!({
-        "status": word,
-        "db": if probe.database { "ok" } else { "error" },
-        "redis": match probe.redis {
-            None => "disabled",
-            Some(true) => "ok",
-            Some(false) => "error",
+    let report = HealthReport {
+        status: overall,
+        db: if probe.database { Database::Ok } else { Database::Error },
+        redis: match probe.redis {
+            None => Cache::Disabled,
+            Some(true) => Cache::Ok,
+            Some(false) => Cache::Error,
         },
-        "uptime": uptime,
-    });
-    (status, Json(body)).into_response()
+        uptime: (health.started.elapsed().as_secs_f64() * 100.0).round() / 100.0,
+    };
+    (status, Json(report)).into_response()
 }
 
-/// `GET /ready`: 200 while new requests are welcome: database, migrations, not stopping.
+/// Whether new requests are welcome
+///
+/// For load balancers: the database answers, no migration is missing, the server is not stopping.
+/// The answer may be a second old.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "health",
+    security(()),
+    responses(
+        (status = 200, description = "They are.", body = ReadyReport),
+        (status = 503, description = "They are not; `reason` says why.", body = ReadyReport),
+    ),
+)]
 pub(super) async fn ready(State(health): State<Arc<Health>>) -> Response {
-    let Some(reason) = health.unready().await else {
-        return Json(json!({ "status": "ready" })).into_response();
+    let reason = health.unready().await;
+    let (code, status) = match reason {
+        None => (StatusCode::OK, Readiness::Ready),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, Readiness::NotReady),
     };
-    let body = Json(json!({ "status": "not ready", "reason": reason }));
-    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
+    (code, Json(ReadyReport { status, reason })).into_response()
 }

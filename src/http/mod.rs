@@ -3,6 +3,7 @@
 mod authenticate;
 mod health;
 mod middleware;
+pub mod openapi;
 mod own_project;
 mod problem;
 mod server;

@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode};
 
-use super::Transport;
-use super::headers::{check_has_methods, refusal, session_id};
+use super::headers::{check_legacy_version, refusal, session_id};
+use super::{Transport, not_allowed};
 use crate::access::Caller;
 use crate::mcp::wire::{Era, RpcError};
 
@@ -16,6 +16,9 @@ pub(super) async fn handler(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Response<Body> {
+    if not_allowed::is_modern(&headers) {
+        return not_allowed::handler(headers).await;
+    }
     match end(&transport, &caller, &headers).await {
         Ok(()) => {
             let mut response = Response::new(Body::empty());
@@ -27,7 +30,7 @@ pub(super) async fn handler(
 }
 
 async fn end(transport: &Transport, caller: &Caller, headers: &HeaderMap) -> Result<(), RpcError> {
-    check_has_methods(headers)?;
+    check_legacy_version(headers)?;
     let id = session_id(headers)?.ok_or_else(RpcError::session_missing)?;
     transport.service.end_session(caller, &id).await
 }

@@ -38,14 +38,6 @@ pub(super) fn check_legacy_version(headers: &HeaderMap) -> Result<(), RpcError> 
     Err(RpcError::invalid_request(format!("`MCP-Protocol-Version` must be one of {served}")))
 }
 
-/// Refuses, for the modern era, an HTTP method that only the legacy era has.
-pub(super) fn check_has_methods(headers: &HeaderMap) -> Result<(), RpcError> {
-    if protocol_version(headers).is_some_and(version::is_modern) {
-        return Err(RpcError::post_only());
-    }
-    check_legacy_version(headers)
-}
-
 /// Whether the client says that it reads `text/event-stream`.
 pub(super) fn accepts_events(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::ACCEPT).iter();
@@ -74,9 +66,6 @@ pub(super) fn response(answer: HttpAnswer) -> Response<Body> {
     }
     if answer.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
-    }
-    if answer.status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
     // Our ids are base 62.
     if let Some(Ok(id)) = answer.session.map(HeaderValue::try_from) {

@@ -2,19 +2,18 @@
 
 mod body;
 mod delete;
-mod get;
 pub mod headers;
 mod legacy;
 mod mirrored;
 mod modern;
+mod not_allowed;
 mod post;
 mod sse;
 mod toolsets;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing;
+use axum::{Router, routing};
 use tokio_util::task::TaskTracker;
 
 use super::Service;
@@ -34,10 +33,8 @@ pub struct Transport {
 /// request's extensions.
 pub fn routes(transport: Transport) -> Router {
     Router::new()
-        .route("/mcp", routing::get(get::handler).post(post::handler).delete(delete::handler))
-        .route(
-            "/mcp/{project}",
-            routing::get(get::handler).post(post::handler).delete(delete::handler),
-        )
+        .route("/mcp", routing::post(post::handler).delete(delete::handler))
+        .route("/mcp/{project}", routing::post(post::handler).delete(delete::handler))
+        .method_not_allowed_fallback(not_allowed::handler)
         .with_state(transport)
 }

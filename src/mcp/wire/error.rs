@@ -130,16 +130,10 @@ impl RpcError {
         Self { data: Some(data), ..Self::new(400, -32022, message) }
     }
 
-    /// The version has no such HTTP method (modern era).
+    /// The endpoint, or the version of the protocol, has no such HTTP method.
     #[must_use]
-    pub fn post_only() -> Self {
-        Self::new(405, -32600, "this protocol version has POST only")
-    }
-
-    /// The server has nothing to say that is no answer (legacy era).
-    #[must_use]
-    pub fn no_stream() -> Self {
-        Self::new(405, -32600, "this server has no stream of its own: each answer has its POST")
+    pub fn method_not_allowed() -> Self {
+        Self::new(405, -32600, "`Allow` lists the HTTP methods that are answered here")
     }
 
     /// `_meta` of a modern request lacks something, or has it wrong.

@@ -11,7 +11,8 @@ fn ping(client: &Client) -> RequestBuilder {
     client.request(Method::POST).header("content-type", "application/json").body(PING)
 }
 
-fn made_up() -> String {
+/// A key of the right form that nobody was given.
+pub(super) fn made_up() -> String {
     let entropy = mbmcp::model::Entropy::default();
     mbmcp::access::key::ApiKey::generate(&entropy, false).unwrap().reveal().to_owned()
 }

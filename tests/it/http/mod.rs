@@ -1,8 +1,9 @@
-//! The edge: health, outages, replicas, Redis.
+//! The edge: health, outages, replicas, Redis, the OpenAPI document.
 
 mod edge;
 mod log;
 mod look_ups;
+mod openapi;
 mod outage;
 mod redis;
 mod replicas;

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::{Client, Database, Login, Proxy, Reply, Server, eventually};
 
 /// Lets the servers' login in, or throws it out.
-async fn admit(database: &Database, admitted: bool) {
+pub(super) async fn admit(database: &Database, admitted: bool) {
     let owner = database.connect(Login::Owner).await;
     let limit = if admitted { -1 } else { 0 };
     let sql = format!(

@@ -225,7 +225,7 @@ async fn only_requests_by_post_mean_anything() {
         assert_eq!((reply.status, &reply.headers["allow"]), (405, &"POST".parse().unwrap()));
     }
     let old = Reply::of(client.request(Method::GET)).await;
-    assert_eq!((old.status, &old.headers["allow"]), (405, &"POST, DELETE".parse().unwrap()));
+    assert_eq!((old.status, &old.headers["allow"]), (405, &"POST,DELETE".parse().unwrap()));
     let post = async |body: &'static str| {
         let request = client.request(Method::POST).header("content-type", "application/json");
         Reply::of(request.header("mcp-protocol-version", MODERN).body(body)).await

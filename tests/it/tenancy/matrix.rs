@@ -258,10 +258,7 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-const ROUTES: [(&str, &str); 9] = [
-    // Tells nothing: it has no stream.
-    ("/mcp", "get"),
-    ("/mcp/{project}", "get"),
+pub const ROUTES: [(&str, &str); 7] = [
     ("/mcp", "post"),
     ("/mcp", "delete"),
     // `http::edge` calls them with another project's name.

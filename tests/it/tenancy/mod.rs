@@ -18,3 +18,5 @@ mod walls_migrations;
 mod walls_planted;
 mod walls_roles;
 mod world;
+
+pub use matrix::ROUTES;

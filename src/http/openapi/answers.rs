@@ -1,0 +1,127 @@
+//! What several routes answer: each answer stands in the components once, and the routes name it.
+
+use utoipa::openapi::header::Header;
+use utoipa::openapi::{
+    Components, Content, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type,
+};
+
+const JSON: &str = "application/json";
+const PROBLEM: &str = "application/problem+json";
+
+const NOT_FOUND: &str = "The session has ended or is not the caller's: initialize again. From \
+                         2026-07-28 on: there is no such method.";
+
+/// What all routes of MCP answer, by status.
+pub(super) const OF_MCP: [(&str, &str); 6] = [
+    ("400", "BadMessage"),
+    ("401", "Unauthorized"),
+    ("429", "TooManyWrongKeys"),
+    ("500", "Failed"),
+    ("503", "Unavailable"),
+    ("504", "TooLate"),
+];
+
+/// Puts the answers and their headers into the components.
+pub(super) fn add_to(components: &mut Components) {
+    for (name, answer) in answers() {
+        components.responses.insert(name.to_owned(), RefOr::T(answer.build()));
+    }
+    for (name, header) in headers() {
+        components.headers.insert(name.to_owned(), RefOr::T(header));
+    }
+}
+
+/// The answer `name` of the components.
+pub(super) fn named(name: &str) -> Ref {
+    Ref::new(format!("#/components/responses/{name}"))
+}
+
+/// The header `name` of the components.
+pub(super) fn header(name: &str) -> Ref {
+    Ref::new(format!("#/components/headers/{name}"))
+}
+
+/// The answer to a request of MCP.
+pub(super) fn answered() -> Response {
+    let events = "Server-sent events. The `data` of each is a JSON-RPC message; the last is the \
+                  answer.";
+    let events = ObjectBuilder::new().schema_type(Type::String).description(Some(events));
+    said("The answer to a request, at once or at the end of a stream.")
+        .content(JSON, schema("JsonRpcResponse"))
+        .content("text/event-stream", Content::new(Some(events)))
+        .header_ref("Mcp-Session-Id", header("SessionId"))
+        .build()
+}
+
+fn answers() -> [(&'static str, ResponseBuilder); 14] {
+    let challenge = header("Challenge");
+    let retry = header("RetryAfter");
+    [
+        ("Accepted", said("A notification or a response was taken.")),
+        ("Ended", said("The session has ended.")),
+        ("BadMessage", rpc("The headers or the body are no message that can be answered.")),
+        (
+            "Unauthorized",
+            any("No key, or one that is not good.").header_ref("WWW-Authenticate", challenge),
+        ),
+        ("Forbidden", problem("The page's origin, or the host name, is none that may call.")),
+        ("SessionEnded", rpc(NOT_FOUND)),
+        ("NotFound", any(&format!("{NOT_FOUND} Or the project is another."))),
+        (
+            "PostOnly",
+            rpc("From 2026-07-28 on there is POST only.").header_ref("Allow", header("Allow")),
+        ),
+        ("TooLarge", rpc("The body is larger than the server takes.")),
+        ("UnsupportedMediaType", rpc("The body is not `application/json`.")),
+        (
+            "TooManyWrongKeys",
+            problem("Too many wrong keys from this address.")
+                .header_ref("Retry-After", retry.clone()),
+        ),
+        ("Failed", rpc("The server failed; its operator finds why by the `X-Request-Id`.")),
+        (
+            "Unavailable",
+            any("The database is not there, or busy, or the request did not arrive in time.")
+                .header_ref("Retry-After", retry),
+        ),
+        ("TooLate", rpc("The call took too long. The message says whether it was undone.")),
+    ]
+}
+
+fn headers() -> [(&'static str, Header); 5] {
+    let header = |kind, description: &str| {
+        let schema = ObjectBuilder::new().schema_type(kind);
+        HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+    };
+    let text = |description| header(Type::String, description);
+    [
+        ("RequestId", text("Finds the request in the log: its own `X-Request-Id`, or a new one.")),
+        ("SessionId", text("The session that `initialize` has opened; with no other answer.")),
+        ("Challenge", text("`Bearer`, with `error=\"invalid_token\"` where a key was sent.")),
+        ("Allow", text("The methods that there are.")),
+        ("RetryAfter", header(Type::Integer, "Seconds to wait, where that is known.")),
+    ]
+}
+
+fn said(description: &str) -> ResponseBuilder {
+    ResponseBuilder::new().description(description)
+}
+
+/// An error of the protocol.
+fn rpc(description: &str) -> ResponseBuilder {
+    said(description).content(JSON, schema("JsonRpcErrorResponse"))
+}
+
+/// An error of the edge.
+fn problem(description: &str) -> ResponseBuilder {
+    said(description).content(PROBLEM, schema("Problem"))
+}
+
+/// An error of either.
+fn any(description: &str) -> ResponseBuilder {
+    rpc(description).content(PROBLEM, schema("Problem"))
+}
+
+fn schema(name: &str) -> Content {
+    Content::new(Some(Ref::from_schema_name(name)))
+}
