@@ -85,7 +85,7 @@ pub async fn create(
     request: &KeyRequest,
     role: Option<Role>,
 ) -> Result<(KeyId, ApiKey), KeysError> {
-    let created = store.administer(platform, async |tx| {
+    let created = store.write(platform, async |tx| {
         if let Some(role) = role {
             ensure_member(tx, ambient, (&request.project, &request.user), role).await?;
         }
@@ -148,7 +148,7 @@ pub async fn list(
     platform: &Platform,
     project: &str,
 ) -> Result<Vec<ListedKey>, KeysError> {
-    Ok(store.administer(platform, async |tx| platform::list_keys(tx, project).await).await?)
+    Ok(store.write(platform, async |tx| platform::list_keys(tx, project).await).await?)
 }
 
 /// Revokes a key for good.
@@ -162,7 +162,7 @@ pub async fn revoke(
     id: KeyId,
 ) -> Result<(), KeysError> {
     let found =
-        store.administer(platform, async |tx| platform::revoke_key(tx, project, id).await).await?;
+        store.write(platform, async |tx| platform::revoke_key(tx, project, id).await).await?;
     if found { Ok(()) } else { Err(KeysError::NoKey { project: project.to_owned(), id }) }
 }
 

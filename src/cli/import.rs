@@ -31,7 +31,7 @@ pub(super) async fn run(args: Args) -> Result<(), Failure> {
     }
     let platform = Platform::of_operator();
     let tenant = store
-        .administer(&platform, async |tx| find_member(tx, &args.project, &args.user).await)
+        .write(&platform, async |tx| find_member(tx, &args.project, &args.user).await)
         .await
         .map_err(|error: StoreError| error)?;
     let tenant = tenant.ok_or_else(|| {

@@ -21,5 +21,5 @@ pub mod walls;
 pub use error::StoreError;
 pub use pool::{ConnectError, Store};
 pub use statement::Statement;
-pub use tenant::{Platform, Tenant};
+pub use tenant::{Authority, Platform, Tenant};
 pub use tx::Tx;

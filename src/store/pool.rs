@@ -7,7 +7,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, 
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::tenant::{Platform, Principal, Tenant};
+use super::tenant::{Authority, Principal};
 use super::tx::{Mode, Tx};
 use super::{StoreError, tls};
 use crate::config::{DatabaseConfig, Pooler};
@@ -93,41 +93,37 @@ impl Store {
         Ok(Self(Arc::new(Inner { pool, tls, limits })))
     }
 
-    /// Runs `block` in a read-only transaction of `tenant`; its `Ok` commits.
+    /// Runs `block` in a read-only transaction with the rights of `authority`; its `Ok` commits.
     ///
     /// # Errors
     /// What the block returns, or what went wrong around it.
-    pub async fn read<T, E, F>(&self, tenant: &Tenant, block: F) -> Result<T, E>
+    pub async fn read<'a, T, E, F>(
+        &self,
+        authority: impl Into<Authority<'a>>,
+        block: F,
+    ) -> Result<T, E>
     where
         F: AsyncFnOnce(&Tx) -> Result<T, E>,
         E: From<StoreError>,
     {
-        self.run(Principal::Tenant(tenant), Mode::ReadOnly, block).await
+        self.run(authority.into().0, Mode::ReadOnly, block).await
     }
 
-    /// Runs `block` in a transaction of `tenant`; its `Ok` commits, its `Err` rolls back, and so
-    /// does dropping the future.
+    /// Runs `block` in a transaction with the rights of `authority`; its `Ok` commits, its `Err`
+    /// rolls back, and so does dropping the future.
     ///
     /// # Errors
     /// What the block returns, or what went wrong around it.
-    pub async fn write<T, E, F>(&self, tenant: &Tenant, block: F) -> Result<T, E>
+    pub async fn write<'a, T, E, F>(
+        &self,
+        authority: impl Into<Authority<'a>>,
+        block: F,
+    ) -> Result<T, E>
     where
         F: AsyncFnOnce(&Tx) -> Result<T, E>,
         E: From<StoreError>,
     {
-        self.run(Principal::Tenant(tenant), Mode::ReadWrite, block).await
-    }
-
-    /// Runs `block` in a transaction of the operator.
-    ///
-    /// # Errors
-    /// What the block returns, or what went wrong around it.
-    pub async fn administer<T, E, F>(&self, _platform: &Platform, block: F) -> Result<T, E>
-    where
-        F: AsyncFnOnce(&Tx) -> Result<T, E>,
-        E: From<StoreError>,
-    {
-        self.run(Principal::Platform, Mode::ReadWrite, block).await
+        self.run(authority.into().0, Mode::ReadWrite, block).await
     }
 
     /// Runs `block` in a read-only transaction of the server itself, outside any tenant.

@@ -43,6 +43,22 @@ impl Platform {
     }
 }
 
+/// Whose rights a transaction has: a tenant's or the operator's.
+#[derive(Clone, Copy, Debug)]
+pub struct Authority<'a>(pub(in crate::store) Principal<'a>);
+
+impl<'a> From<&'a Tenant> for Authority<'a> {
+    fn from(tenant: &'a Tenant) -> Self {
+        Self(Principal::Tenant(tenant))
+    }
+}
+
+impl From<&Platform> for Authority<'_> {
+    fn from(_: &Platform) -> Self {
+        Self(Principal::Platform)
+    }
+}
+
 /// Whom a transaction runs for; decides its role and its settings.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) enum Principal<'a> {

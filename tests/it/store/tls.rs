@@ -72,7 +72,7 @@ impl TlsPostgres {
         let store = Store::new(&config).unwrap();
         let behind = self.connect().await.unwrap();
         store
-            .administer(&Platform::of_operator(), async |tx| {
+            .write(&Platform::of_operator(), async |tx| {
                 let backend: i32 = tx.row(&BACKEND, &[]).await?.unwrap().get(0);
                 let sql = "select ssl from pg_stat_ssl where pid = $1";
                 Ok(behind.query_one(sql, &[&backend]).await.unwrap().get(0))

@@ -192,7 +192,7 @@ async fn an_exhausted_pool_is_unavailable_in_time() {
     let (store, tenant) = single(&database, &[("DB_ACQUIRE_TIMEOUT_MS", "200")]).await;
     let platform = Platform::of_operator();
     let inner = store
-        .administer(&platform, async |tx| {
+        .write(&platform, async |tx| {
             backend(tx).await?;
             let asked = Instant::now();
             let refused = store.read(&tenant, async |tx| backend(tx).await).await;
