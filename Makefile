@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint check-deploy openapi fmt clean
+.PHONY: help run test test-supabase lint check-deploy openapi fmt clean
 
 help: ## say what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## start everything on this machine (ARGS=--reset forgets the data of earlier runs)
 	@scripts/need cc postgres
@@ -12,6 +12,11 @@ test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some
 	@scripts/need cc curl postgres redis node python
 	@scripts/client-tools
 	@scripts/with-services cargo test --workspace $(ARGS)
+
+test-supabase: ## run the integration tests on an emulated Supabase (ARGS="name" chooses some)
+	@scripts/need cc curl postgres redis node python
+	@scripts/client-tools
+	@scripts/with-services --supabase cargo test --test it $(ARGS)
 
 lint: ## check formatting, clippy and the scripts
 	@scripts/need cc

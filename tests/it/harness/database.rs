@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::variable;
+use super::{superuser, variable};
 
 /// The login that servers use, as in production: a member of three roles and nothing else.
 const SERVER_LOGIN: &str = "mbmcp_test_server";
@@ -20,8 +20,10 @@ static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 /// As whom to connect.
 #[derive(Clone, Copy, Debug)]
 pub enum Login {
-    /// The superuser that made the database and owns its objects.
+    /// Who migrates, and owns the objects: a superuser, or Supabase's `postgres`, who is none.
     Owner,
+    /// Who may plant and kill anything: on Supabase `supabase_admin`, elsewhere the owner.
+    Superuser,
     /// The server's.
     Server,
 }
@@ -133,7 +135,8 @@ impl Drop for Database {
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
-                let admin = connect("postgres", Login::Owner).await;
+                // Force throws out superusers as well, which takes one.
+                let admin = connect("postgres", Login::Superuser).await;
                 let sql = format!("drop database if exists {name} with (force)");
                 admin.batch_execute(&sql).await.expect("the database is dropped");
             });
@@ -146,6 +149,9 @@ impl Drop for Database {
 async fn make_template() -> String {
     let name = fresh_name("template");
     let admin = connect("postgres", Login::Owner).await;
+    let powers = "select rolsuper from pg_roles where rolname = current_user";
+    let is_superuser: bool = admin.query_one(powers, &[]).await.unwrap().get(0);
+    assert_ne!(is_superuser, superuser().is_some(), "TEST_SUPERUSER is for owners who are none");
     let role = format!(
         "do $$ begin create role {SERVER_LOGIN} login noinherit password 'test'; \
          exception when duplicate_object then null; end $$"
@@ -161,7 +167,8 @@ async fn make_template() -> String {
 
 async fn create(name: &str, template: Option<&str>) {
     let admin = connect("postgres", Login::Owner).await;
-    let template = template.unwrap_or("template0");
+    // template1 is what a new database is like, on Supabase too.
+    let template = template.unwrap_or("template1");
     // Grants on a database are not cloned with it.
     for sql in [
         format!("create database {name} template {template}"),
@@ -191,8 +198,10 @@ fn url(database: &str, login: Login) -> String {
     };
     let port = admin.get_ports().first().copied().unwrap_or(5432);
     let password = String::from_utf8(admin.get_password().unwrap_or_default().to_vec()).unwrap();
+    let owner = admin.get_user().unwrap_or("postgres").to_owned();
     let login = match login {
-        Login::Owner => format!("{}:{password}", admin.get_user().unwrap_or("postgres")),
+        Login::Owner => format!("{owner}:{password}"),
+        Login::Superuser => format!("{}:{password}", superuser().unwrap_or(owner)),
         Login::Server => format!("{SERVER_LOGIN}:test"),
     };
     format!("postgresql://{login}@{host}:{port}/{database}")

@@ -22,6 +22,12 @@ pub fn redis_url() -> String {
     variable("TEST_REDIS_URL")
 }
 
+/// The superuser where the owner is none, as `scripts/with-services --supabase` says.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+fn superuser() -> Option<String> {
+    std::env::var("TEST_SUPERUSER").ok()
+}
+
 /// The Postgres that `PG_BIN` chooses, as `scripts/with-services` does.
 #[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
 pub fn pg_bin() -> Option<std::path::PathBuf> {

@@ -6,14 +6,15 @@ use crate::harness::{Client, Database, Login, Proxy, Reply, Server, eventually};
 
 /// Lets the servers' login in, or throws it out.
 pub(super) async fn admit(database: &Database, admitted: bool) {
-    let owner = database.connect(Login::Owner).await;
+    // Whom no limit keeps out.
+    let superuser = database.connect(Login::Superuser).await;
     let limit = if admitted { -1 } else { 0 };
     let sql = format!(
         "do $$ begin execute format('alter database %I connection limit {limit}', \
          current_database()); end $$; select pg_terminate_backend(pid) from pg_stat_activity \
          where datname = current_database() and usename = 'mbmcp_test_server'"
     );
-    owner.batch_execute(&sql).await.unwrap();
+    superuser.batch_execute(&sql).await.unwrap();
 }
 
 #[tokio::test]

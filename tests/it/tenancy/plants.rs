@@ -10,7 +10,7 @@ use crate::harness::{Database, Login, Server};
 
 /// Where defects are planted, and how the server is started there.
 pub struct Site<'a> {
-    /// As who owns the objects.
+    /// As who plants: who owns the objects, or may do anything.
     pub owner: Client,
     database: &'a Database,
     store: Store,
@@ -36,7 +36,12 @@ impl Plant {
 
 impl<'a> Site<'a> {
     pub async fn of(database: &'a Database) -> Self {
-        let (owner, store) = (database.connect(Login::Owner).await, database.store().clone());
+        Self::planted_by(Login::Owner, database).await
+    }
+
+    /// A site for what an owner alone may not do.
+    pub async fn planted_by(login: Login, database: &'a Database) -> Self {
+        let (owner, store) = (database.connect(login).await, database.store().clone());
         Self { owner, database, store, variables: Vec::new() }
     }
 

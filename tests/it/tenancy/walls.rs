@@ -2,11 +2,20 @@
 //! the catalogue in turn.
 
 use super::plants::{RESTORE, Site};
-use crate::harness::Database;
+use crate::harness::{Database, Login};
 
 async fn refused_everywhere(generator: &str, at_least: usize) {
+    refused_when(Login::Owner, generator, at_least).await;
+}
+
+/// Definer functions belong to their roles, which no owner may act as.
+async fn refused_on_functions(generator: &str, at_least: usize) {
+    refused_when(Login::Superuser, generator, at_least).await;
+}
+
+async fn refused_when(planting: Login, generator: &str, at_least: usize) {
     let database = Database::new().await;
-    let site = Site::of(&database).await;
+    let site = Site::planted_by(planting, &database).await;
     let plants = site.plants(generator).await;
     site.refuses(&plants, at_least, &[RESTORE, "restore it from"]).await;
 }
@@ -112,7 +121,7 @@ async fn a_definer_function_that_runs_otherwise_is_refused() {
                  ('security invoker', format('; alter function %s security definer', f.name), 'invoker'),
                  ('owner to app_worker', format('; alter function %s owner to %I', f.name, f.owner),
                   'definer, owner app_worker')) as how (change, undo, says)";
-    refused_everywhere(generator, 30).await;
+    refused_on_functions(generator, 30).await;
 }
 
 #[tokio::test]
@@ -136,7 +145,7 @@ async fn a_function_with_another_body_is_refused() {
              'create or replace function app.current_project_id() returns uuid
               language sql stable parallel safe return current_setting(''app.other'')::uuid'))
           as f (which, opened)";
-    refused_everywhere(generator, 4).await;
+    refused_on_functions(generator, 4).await;
 }
 
 #[tokio::test]
@@ -149,7 +158,7 @@ async fn a_function_that_others_may_call_is_refused() {
                  where pronamespace = 'app'::regnamespace) f,
                (values ('public'), ('app_user'), ('app_worker'), ('mbmcp_test_server')) as who (role)
          where who.role = 'public' or not has_function_privilege(who.role, f.oid, 'execute')";
-    refused_everywhere(generator, 40).await;
+    refused_on_functions(generator, 40).await;
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ),
     (
         "create schema mine authorization app_user",
-        "drop schema mine",
+        "set role app_user; drop schema mine; reset role",
         "not ours: app_user owns schema mine",
     ),
     (

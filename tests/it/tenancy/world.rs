@@ -21,7 +21,7 @@ pub struct Side {
 /// The database and who is in it.
 pub struct World {
     pub database: Database,
-    /// The superuser, to look behind the walls.
+    /// The owner, whom row-level security does not bind, to look behind the walls.
     pub owner: Client,
     /// The login of servers.
     pub login: Client,
