@@ -6,6 +6,7 @@ mod middleware;
 mod own_project;
 mod problem;
 mod server;
+mod unread;
 
 use std::sync::Arc;
 use std::time::Duration;
