@@ -11,6 +11,7 @@ run: ## start everything on this machine (ARGS=--reset forgets the data of earli
 test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some)
 	@scripts/need cc curl postgres redis node python
 	@scripts/client-tools
+	@scripts/traefik
 	@scripts/with-services cargo test --workspace $(ARGS)
 
 test-supabase: ## run the integration tests on an emulated Supabase (ARGS="name" chooses some)

@@ -7,6 +7,7 @@ pub mod openapi;
 mod own_project;
 mod problem;
 mod server;
+mod unread;
 
 use std::sync::Arc;
 use std::time::Duration;

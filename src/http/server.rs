@@ -19,6 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::unread::ReadToItsEnd;
+
 /// The longest that a request's headers may take to arrive, or the next request of a connection.
 const HEADERS: Duration = Duration::from_secs(75);
 /// How long a client may take nothing of what is sent to it (`TCP_USER_TIMEOUT`, Linux only).
@@ -125,7 +127,7 @@ fn handle(
     let router = TowerToHyperService::new(router.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.call(request)
+        router.call(ReadToItsEnd::of(request))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

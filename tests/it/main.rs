@@ -6,6 +6,7 @@
 
 mod cli;
 mod clients;
+mod deploy;
 mod docs;
 mod embedded;
 mod harness;

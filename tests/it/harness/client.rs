@@ -29,13 +29,12 @@ pub struct Reply {
 impl Client {
     pub fn new(server: &str, key: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self {
-            http,
-            url: format!("{server}/mcp"),
-            key: key.to_owned(),
-            session: None,
-            modern: false,
-        }
+        Self::over(http, &format!("{server}/mcp"), key)
+    }
+
+    /// A client of the endpoint `url` with connections of its own kind.
+    pub fn over(http: reqwest::Client, url: &str, key: &str) -> Self {
+        Self { http, url: url.to_owned(), key: key.to_owned(), session: None, modern: false }
     }
 
     /// A client of another endpoint than `/mcp`.

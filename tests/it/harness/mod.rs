@@ -1,20 +1,24 @@
 //! What the tests stand on: a [`Database`] each, a [`Server`] in the process or as a
-//! [`Process`] of its own, a [`Client`] that speaks MCP over plain HTTP.
+//! [`Process`] of its own, perhaps behind [`Traefik`], a [`Client`] that speaks MCP over plain HTTP.
 
 mod client;
 mod database;
+mod port;
 mod private_cluster;
 mod process;
 mod proxy;
 mod server;
+mod traefik;
 mod wait;
 
 pub use client::{Client, MODERN, Reply, modern_meta};
 pub use database::{Database, Login, TestKey};
+pub use port::free_port;
 pub use private_cluster::PrivateCluster;
 pub use process::{Process, mbmcp};
 pub use proxy::Proxy;
 pub use server::Server;
+pub use traefik::{CLIENT, DOMAIN, Traefik};
 pub use wait::eventually;
 
 /// Where the private Redis listens.

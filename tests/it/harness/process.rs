@@ -53,9 +53,13 @@ impl Process {
         .await
     }
 
-    /// Kills it as `kill -9` does and starts it again at the same address.
-    pub async fn kill_and_restart(&mut self) {
+    /// Kills it as `kill -9` does.
+    pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// Starts it again at the same address, after its death.
+    pub async fn restart(&mut self) {
         self.child = spawn(&self.variables, &self.log);
         self.wait_until_ready().await;
     }

@@ -1,7 +1,11 @@
-//! Proxies, origins, endpoints of one project.
+//! Proxies, origins, bodies that nobody reads, endpoints of one project.
+
+use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::harness::{Client, Database, Process, Reply, Server, TestKey};
 
@@ -141,4 +145,34 @@ async fn the_endpoint_of_a_project_serves_its_keys_only() {
     assert_eq!(foreign, unknown);
     let stranger = Client::at_path(&server.url, "/mcp/a", "nonsense");
     assert_eq!(Reply::of(ping(&stranger)).await.status, 401);
+}
+
+/// What is answered to 8 MiB without a key.
+async fn answer_to_a_large_body(server: &Server, header: &str, body: bool) -> String {
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 8388608\r\n{header}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..if body { 8 } else { 0 } {
+        stream.write_all(&vec![b' '; 1 << 20]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_a_body_is_not_lost() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    // A client that sends everything before it reads, as some proxies do.
+    let answer = answer_to_a_large_body(&server, "connection: close", true).await;
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.ends_with('}'), "{answer}");
+    // One that asks first is not told to go on, nor waited for.
+    let asks = "connection: close\r\nexpect: 100-continue";
+    let answer = answer_to_a_large_body(&server, asks, false);
+    let answer = tokio::time::timeout(Duration::from_secs(2), answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.ends_with('}'), "{answer}");
 }

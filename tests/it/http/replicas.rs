@@ -12,7 +12,8 @@ async fn a_session_survives_a_server_that_is_killed() {
     client.initialize().await;
     let etag = client.write("a.md", "before").await["etag"].clone();
     let first = server.id();
-    server.kill_and_restart().await;
+    server.kill().await;
+    server.restart().await;
     assert_ne!(server.id(), first);
     let next = json!({ "filename": "a.md", "content": "after", "ifMatchEtag": etag });
     assert_eq!(client.ok("write_memory_bank_file", next).await["version"], 2);

@@ -1,6 +1,5 @@
 //! TLS to Postgres: what `sslmode` says is done, and a certificate is always verified.
 
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,7 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use tokio::process::{Child, Command};
 use tokio_postgres::{Client, NoTls};
 
-use crate::harness::{PrivateCluster, eventually};
+use crate::harness::{PrivateCluster, eventually, free_port};
 
 const BACKEND: Statement =
     Statement { name: "test.backend", sql: "select pg_backend_pid()", types: &[] };
@@ -86,13 +85,6 @@ impl Drop for TlsPostgres {
         // Nothing is to be kept, so it may end at once; its children notice.
         let _ = self.child.start_kill();
     }
-}
-
-/// A free port below those that the system hands out by itself.
-fn free_port() -> u16 {
-    let first = 20_000 + u16::try_from(std::process::id() % 5_000).unwrap();
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (first..32_768).find(free).expect("a free port")
 }
 
 /// `ca.pem`, and `server.pem` and `server.key` for `localhost` signed by it.
