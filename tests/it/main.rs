@@ -6,6 +6,7 @@
 
 mod cli;
 mod clients;
+mod conformance;
 mod docs;
 mod embedded;
 mod harness;
