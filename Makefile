@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-supabase lint check-deploy openapi fmt clean
+.PHONY: help run test test-supabase conformance lint check-deploy openapi fmt clean
 
 help: ## say what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -8,6 +8,8 @@ run: ## start everything on this machine (ARGS=--reset forgets the data of earli
 	@scripts/need cc postgres
 	@exec cargo run --bin mbmcp -- dev $(ARGS)
 
+# The suite of `make conformance` has checks with a clock: it does not share the machine.
+test test-supabase: ARGS ?= -- --skip conformance::
 test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some)
 	@scripts/need cc curl postgres redis node python
 	@scripts/client-tools
@@ -17,7 +19,11 @@ test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some
 test-supabase: ## run the integration tests on an emulated Supabase (ARGS="name" chooses some)
 	@scripts/need cc curl postgres redis node python
 	@scripts/client-tools
+	@scripts/traefik
 	@scripts/with-services --supabase cargo test --test it $(ARGS)
+
+conformance: ## run the official conformance suite against the server
+	@scripts/conformance
 
 lint: ## check formatting, clippy and the scripts
 	@scripts/need cc

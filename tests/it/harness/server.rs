@@ -3,6 +3,7 @@
 use mbmcp::app::{self, StartError};
 use mbmcp::config::{Config, Variables};
 use mbmcp::http::{Lifecycle, serve};
+use mbmcp::mcp::{Handler, MemoryBank};
 use mbmcp::model::Ambient;
 use tokio::net::TcpListener;
 
@@ -30,9 +31,19 @@ impl Server {
         database: &Database,
         variables: &[(&str, &str)],
     ) -> Result<Self, StartError> {
+        let handler = MemoryBank::new().map_err(StartError::Tools)?;
+        Self::of(Box::new(handler), database, variables).await
+    }
+
+    /// A server with another handler behind the protocol than the product's.
+    pub async fn of(
+        handler: Box<dyn Handler>,
+        database: &Database,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
         let config = config(database, variables);
         let lifecycle = Lifecycle::default();
-        let router = app::build(&config, Ambient::default(), &lifecycle).await?;
+        let router = app::build_with(handler, &config, Ambient::default(), &lifecycle).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopping = lifecycle.clone();
