@@ -1,11 +1,11 @@
-"""One session of the official Python client: lists the tools, then calls those of the job on
-standard input, [{tool, arguments}], then looks at resources and prompts, and prints what it saw."""
+"""One session of the official Python client in the era MBMCP_ERA: lists the tools, makes the calls
+of the job on standard input, {calls: [{tool, arguments}], prefix}, looks at resources and prompts,
+completes the prefix, and prints what it saw."""
 
 import asyncio
 import json
 import os
 import sys
-import time
 
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
@@ -15,34 +15,22 @@ from mcp.types import ResourceTemplateReference
 
 async def main():
     job = json.load(sys.stdin)
-    ended = []
-
-    async def note_the_end(response):
-        if response.request.method == "DELETE":
-            ended.append(response.status_code)
-
     http = create_mcp_http_client(headers={"Authorization": f"Bearer {os.environ['MBMCP_KEY']}"})
-    http.event_hooks["response"].append(note_the_end)
+    mode = "auto" if os.environ["MBMCP_ERA"] == "modern" else "legacy"
     results = []
     async with http, Client(
-        streamable_http_client(os.environ["MBMCP_URL"], http_client=http)
+        streamable_http_client(os.environ["MBMCP_URL"], http_client=http), mode=mode
     ) as client:
         # From here on the client checks structured results against the output schemas.
         tools = await client.list_tools()
-        for step in job:
-            started = time.perf_counter()
+        for step in job["calls"]:
             result = await client.call_tool(step["tool"], step["arguments"])
-            spent = (time.perf_counter() - started) * 1000
-            plain = result.model_dump(mode="json", by_alias=True, exclude_none=True)
-            results.append({**plain, "milliseconds": spent})
+            results.append(result.model_dump(mode="json", by_alias=True, exclude_none=True))
         resources = (await client.list_resources()).resources
         last = await client.read_resource(resources[-1].uri) if resources else None
         prompts = (await client.list_prompts()).prompts
         template = ResourceTemplateReference(type="ref/resource", uri="memory-bank://{+path}")
-        completed = await client.complete(template, {"name": "path", "value": ""})
-    # A client of the modern era opens no session, and has none to end.
-    if ended not in ([], [204]):
-        raise SystemExit(f"the session's end was answered by {ended}")
+        completed = await client.complete(template, {"name": "path", "value": job["prefix"]})
     print(
         json.dumps(
             {

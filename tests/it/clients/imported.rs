@@ -1,175 +1,16 @@
-//! The official clients, as programs of their own, against the real binary: every round lists the
-//! tools, so that the clients check each structured result against its output schema, and ends its
-//! session. `scripts/client-tools` installs them.
+//! The repository's own documentation, imported as a user would, found and read by two clients.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
 use walkdir::{DirEntry, WalkDir};
 
+use super::{Official, hits, read, search};
 use crate::harness::{Database, Login, Process, TestKey, mbmcp, redis_url};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-
-#[derive(Clone, Copy, Debug)]
-enum Official {
-    TypeScript,
-    Python,
-}
-
-impl Official {
-    fn command(self) -> Command {
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let tools = target.join("client-tools");
-        assert!(tools.join("stamp").exists(), "no MCP clients: run `make test`");
-        let clients = Path::new(ROOT).join("tests/clients");
-        match self {
-            Self::TypeScript => {
-                let mut command = Command::new("node");
-                command.arg(clients.join("typescript/round.mjs"));
-                command.current_dir(tools.join("typescript"));
-                command
-            }
-            Self::Python => {
-                let mut command = Command::new(tools.join("python/bin/python"));
-                command.arg(clients.join("python/round.py"));
-                command
-            }
-        }
-    }
-
-    /// One session that makes these calls; all results.
-    async fn round(self, server: &Process, key: &TestKey, job: &[Value]) -> Vec<Value> {
-        let mut command = self.command();
-        command.envs([("NO_PROXY", "*"), ("no_proxy", "*")]);
-        command.env("MBMCP_URL", format!("{}/mcp", server.url())).env("MBMCP_KEY", &key.key);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.kill_on_drop(true).spawn().expect("run `make test`");
-        let job_bytes = json!(job).to_string().into_bytes();
-        child.stdin.take().unwrap().write_all(&job_bytes).await.unwrap();
-        let output = child.wait_with_output().await.unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{self:?}: {said}");
-        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert!(answer["tools"].as_array().unwrap().contains(&json!("search_memory_bank")));
-        check_resources(&answer);
-        let results = answer["results"].as_array().unwrap();
-        assert_eq!(results.len(), job.len());
-        results.clone()
-    }
-
-    /// The same, where every call must succeed; their structured results.
-    async fn ok(self, server: &Process, key: &TestKey, job: &[Value]) -> Vec<Value> {
-        let results = self.round(server, key, job).await;
-        let good = |(call, result): (&Value, Value)| {
-            assert_ne!(result["isError"], true, "{self:?}, {call}: {result}");
-            result["structuredContent"].clone()
-        };
-        job.iter().zip(results).map(good).collect()
-    }
-}
-
-/// What the client saw beside the tools: a resource for each document of the first page, the same
-/// names completed, the prompts.
-fn check_resources(answer: &Value) {
-    let list = |name: &str| answer[name].as_array().unwrap();
-    assert_eq!(list("prompts").len(), 5);
-    assert_eq!(list("resources").len(), list("completed").len(), "{answer}");
-    assert_eq!(answer["last"].is_string(), !list("resources").is_empty());
-}
-
-fn call(tool: &str, arguments: &Value) -> Value {
-    json!({ "tool": tool, "arguments": arguments })
-}
-
-fn read(filename: &str) -> Value {
-    call("read_memory_bank_file", &json!({ "filename": filename }))
-}
-
-fn search(query: &str, mode: &str) -> Value {
-    call("search_memory_bank", &json!({ "query": query, "mode": mode, "maxResults": 100 }))
-}
-
-fn hits(found: &Value) -> &[Value] {
-    found["results"].as_array().unwrap()
-}
-
-#[tokio::test]
-async fn two_tenants_at_once_keep_their_own_texts_by_the_typescript_client() {
-    let database = Database::new().await;
-    let server = Process::serve(&database, &[("REDIS_URL", &redis_url())]).await;
-    two_tenants_at_once(Official::TypeScript, &database, &server).await;
-}
-
-#[tokio::test]
-async fn two_tenants_at_once_keep_their_own_texts_by_the_python_client() {
-    let database = Database::new().await;
-    let server = Process::serve(&database, &[]).await;
-    two_tenants_at_once(Official::Python, &database, &server).await;
-}
-
-async fn two_tenants_at_once(client: Official, database: &Database, server: &Process) {
-    let (a, b) = (database.editor("a").await, database.editor("b").await);
-    tokio::join!(
-        one_tenant(client, server, &a, ("zebra crossing", "walrus lagoon")),
-        one_tenant(client, server, &b, ("walrus lagoon", "zebra crossing")),
-    );
-}
-
-/// Works with the bank in one session and goes on in a second.
-async fn one_tenant(
-    client: Official,
-    server: &Process,
-    key: &TestKey,
-    (own, foreign): (&str, &str),
-) {
-    const NAME: &str = "notes/shared name.md";
-    let heading = "Caf\u{e9} and cafe\u{301} \u{1f468}\u{200d}\u{1f4bb}";
-    let text = format!("# Notes\r\n\r\n## {heading}\r\n\tabout the {own}, without an end of line");
-    let write = |content: &str, etag: Option<&Value>| {
-        let mut arguments = json!({ "filename": NAME, "content": content });
-        if let Some(etag) = etag {
-            arguments["ifMatchEtag"] = etag.clone();
-        }
-        call("write_memory_bank_file", &arguments)
-    };
-    let job = [
-        call("initialize_memory_bank", &json!({})),
-        write(&text, None),
-        call("list_memory_bank_files", &json!({})),
-        read(NAME),
-        search(&format!("\"{own}\""), "words"),
-        search(foreign, "words"),
-        search(foreign, "literal"),
-    ];
-    let answers = client.ok(server, key, &job).await;
-    let [initialized, written, listed, shown, found, foreign_words, foreign_text] =
-        answers.try_into().unwrap();
-
-    assert_eq!(initialized["created"].as_array().unwrap().len(), 5);
-    assert_eq!((&written["version"], &written["created"]), (&json!(1), &json!(true)));
-    let listed = listed["files"].as_array().unwrap();
-    assert_eq!(listed.len(), 6);
-    assert!(listed.iter().any(|file| file["filename"] == NAME && file["etag"] == written["etag"]));
-    assert_eq!((&shown["content"], &shown["etag"]), (&json!(text), &written["etag"]));
-    let [hit] = hits(&found) else { panic!("{found}") };
-    let place = json!([NAME, format!("Notes > {heading}"), 4]);
-    assert_eq!(json!([hit["filename"], hit["heading"], hit["line"]]), place);
-    assert!(!foreign_words["results"].to_string().contains(foreign), "{foreign_words}");
-    assert_eq!(foreign_text["results"], json!([]));
-
-    let etag = Some(&written["etag"]);
-    let job = [write("second", etag), write("third, too late", etag), read(NAME)];
-    let answers = client.round(server, key, &job).await;
-    assert_ne!(answers[0]["isError"], true, "{}", answers[0]);
-    assert_eq!(answers[1]["isError"], true, "{}", answers[1]);
-    assert_eq!(answers[2]["structuredContent"]["content"], "second");
-}
 
 #[tokio::test]
 async fn imported_documentation_is_found_and_read_back_by_the_official_clients() {
@@ -185,14 +26,14 @@ async fn imported_documentation_is_found_and_read_back_by_the_official_clients()
     documentation.import(&database, &a, "unchanged").await;
 
     let phrases = documentation.phrases(&compiled);
-    Official::TypeScript.finds(&server, &a, &phrases).await;
+    Official::TypeScript1.finds(&server, &a, &phrases).await;
     Official::Python.finds_nothing(&server, &b, &phrases).await;
     let phrases = compiled.phrases(&documentation);
     assert!(phrases.iter().any(|phrase| !phrase.heading.is_empty()), "no heading is checked");
     Official::Python.finds(&server, &b, &phrases).await;
-    Official::TypeScript.finds_nothing(&server, &a, &phrases).await;
+    Official::TypeScript1.finds_nothing(&server, &a, &phrases).await;
 
-    Official::TypeScript.reads(&server, &a, &documentation).await;
+    Official::TypeScript1.reads(&server, &a, &documentation).await;
     Official::Python.reads(&server, &b, &compiled).await;
 }
 
