@@ -28,7 +28,7 @@ const CONFINED: [(&str, &[&str]); 11] = [
     ("tokio_postgres", &["store/"]),
     ("deadpool", &["store/"]),
     ("rmcp", &["mcp/wire/"]),
-    ("axum", &["http/", "mcp/transport/", "app.rs", "cli/dev.rs", "cli/healthcheck.rs"]),
+    ("axum", &["http/", "mcp/transport/", "app.rs", "cli/local.rs", "cli/healthcheck.rs"]),
     ("utoipa", &["http/"]),
     ("std::env", &["config/env.rs"]),
     ("env = \"", &[]),

@@ -7,6 +7,7 @@ mod dev_files;
 mod healthcheck;
 mod import;
 mod keys;
+mod local;
 mod migrate;
 mod openapi;
 mod output;
