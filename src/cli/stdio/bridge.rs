@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::Method;
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -14,13 +16,15 @@ use super::endpoint::Endpoint;
 use super::input::{Input, Line, MAX_LINE_BYTES};
 use super::message::{Kind, Message, error};
 use super::session::{Session, Sessions};
-use crate::cli::output::Lines;
+use crate::cli::output::{self, Lines};
 use crate::http::Lifecycle;
 
 /// Requests at once; more are not read yet. Subscriptions do not count, since they last.
 const AT_ONCE: usize = 64;
 /// How long requests may go on after the end of the input. Clients kill soon after.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a message without an answer may hold up those after it.
+const UNANSWERED: Duration = Duration::from_secs(10);
 /// The longest that taking leave may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 const PARSE: i32 = -32700;
@@ -58,16 +62,27 @@ impl Bridge {
     /// Passes messages on until the input ends, nobody reads the output any more, or a signal
     /// comes; then lets requests finish. A signal after that ends the wait.
     pub(super) async fn run(self: Arc<Self>, mut input: Input, lifecycle: &Lifecycle) {
+        let ended = input.ended.clone();
+        let late = async {
+            ended.cancelled().await;
+            sleep(GRACE).await;
+        };
+        let late = late.shared();
         let hurry = tokio::select! {
             () = self.read(&mut input) => &lifecycle.stopping,
             () = self.output.closed() => &lifecycle.stopping,
-            () = lifecycle.stopping.cancelled() => &lifecycle.aborting,
+            () = late.clone() => &lifecycle.stopping,
+            // After the end of the input this signal ends the wait, else the next one.
+            () = lifecycle.stopping.cancelled() => {
+                if ended.is_cancelled() { &lifecycle.stopping } else { &lifecycle.aborting }
+            }
         };
+        ended.cancel();
         self.lasting.cancel();
         self.requests.close();
         tokio::select! {
             () = self.requests.wait() => {}
-            () = tokio::time::sleep(GRACE) => {}
+            () = late => {}
             () = hurry.cancelled() => {}
         }
         let farewell = async {
@@ -75,7 +90,7 @@ impl Bridge {
             self.leave().await;
         };
         // Who does not take it in time has gone.
-        let _late = tokio::time::timeout(FAREWELL, farewell).await;
+        let _late = timeout(FAREWELL, farewell).await;
     }
 
     async fn read(self: &Arc<Self>, input: &mut Input) {
@@ -105,7 +120,9 @@ impl Bridge {
             Kind::Request { id, .. } => id.clone(),
             Kind::Notification { cancels: Some(id), .. } if self.cancel(id) => return,
             Kind::Notification { .. } | Kind::Other => {
-                self.tell(&message).await;
+                if timeout(UNANSWERED, self.tell(&message)).await.is_err() {
+                    output::talk("mbmcp: the server does not take a notification");
+                }
                 return self.listen_if_new(&message);
             }
         };

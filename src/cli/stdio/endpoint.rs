@@ -22,6 +22,9 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const CONNECT: Duration = Duration::from_secs(10);
 /// Finds out that the other side is gone: a call may take as long as it wants.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// A server that refuses a body without reading it closes the connection: one with a body larger
+/// than this is not used again.
+const LARGE_BYTES: usize = 64 << 10;
 /// Below the time after which servers and proxies close idle connections.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -78,6 +81,9 @@ impl Endpoint {
         }
         match &self.place {
             Place::Hosted { client, url } => {
+                if body.len() > LARGE_BYTES {
+                    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
                 let request = client.request(method, url.clone()).headers(headers).body(body);
                 let sent = request.send().await.map_err(|error| unreachable(url, &error))?;
                 Ok(Response::from(sent).map(Body::new))

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Read as _, stdin};
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::output;
 
@@ -23,6 +24,8 @@ pub(super) struct Input {
     lines: mpsc::Receiver<Line>,
     /// A line that was seen before it was asked for.
     first: Option<Line>,
+    /// Cancelled at the end of the input, also while lines of it wait.
+    pub(super) ended: CancellationToken,
 }
 
 impl Input {
@@ -30,12 +33,15 @@ impl Input {
     /// process from ending.
     pub(super) fn start() -> Self {
         let (sender, lines) = mpsc::channel(1);
+        let ended = CancellationToken::new();
+        let end = ended.clone();
         std::thread::spawn(move || {
+            let _end = end.drop_guard();
             if let Err(error) = read_all(stdin().lock(), &sender) {
                 output::talk(&format!("mbmcp: standard input cannot be read: {error}"));
             }
         });
-        Self { lines, first: None }
+        Self { lines, first: None, ended }
     }
 
     /// The next line; `None` at the end.

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::session::PROTOCOL_VERSION;
-use crate::mcp::wire::header_value;
 use crate::mcp::wire::meta::Envelope;
+use crate::mcp::wire::{header_value, version};
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
@@ -23,9 +23,9 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    /// Those of a message, if it is one of the modern era: if it names its version.
+    /// Those of a message, if it is one of the modern era: if it names a version of it, known or not.
     pub(super) fn of(method: &str, envelope: &Envelope<'_>) -> Option<Self> {
-        let version = envelope.version()?.to_owned();
+        let version = envelope.version().filter(|version| !version::is_legacy(version))?.to_owned();
         let name = match method {
             "tools/call" | "prompts/get" => envelope.name.as_ref(),
             "resources/read" => envelope.uri.as_ref(),
@@ -78,6 +78,8 @@ mod tests {
         let list = mirrored("tools/list", &json!({ "_meta": meta, "name": "n" })).unwrap();
         assert_eq!(list, [version, pair("mcp-method", "tools/list")]);
         assert_eq!(mirrored("tools/call", &json!({ "_meta": {}, "name": "x" })), None);
+        let old = json!({ "io.modelcontextprotocol/protocolVersion": "2025-11-25" });
+        assert_eq!(mirrored("tools/call", &json!({ "_meta": old, "name": "x" })), None);
         assert_eq!(mirrored("tools/call", &json!([1])), None);
     }
 }

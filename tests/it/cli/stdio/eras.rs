@@ -2,14 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
 use futures_util::{FutureExt as _, StreamExt as _, stream};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::recorder::{Recorded, Recorder, empty, result, session, stream as sse};
-use super::{Stdio, introduction, modern};
+use super::{Stdio, introduction, with_meta};
 use crate::harness::eventually;
 
 const KEY: &str = "a key of the tests";
@@ -85,12 +86,12 @@ async fn modern_messages_are_mirrored_in_headers_and_have_no_session() {
     let mut stdio = Stdio::hosted(&server.url, KEY);
     // Both eras on one bridge: a client may ask in the older one first.
     stdio.ask(0, "initialize", introduction()).await;
-    stdio.ask(1, "server/discover", modern(json!({}))).await;
-    let call = modern(json!({ "name": "Suche", "arguments": { "uri": "x" } }));
+    stdio.ask(1, "server/discover", with_meta(json!({}))).await;
+    let call = with_meta(json!({ "name": "Suche", "arguments": { "uri": "x" } }));
     stdio.ask(2, "tools/call", call).await;
-    stdio.ask(3, "resources/read", modern(json!({ "uri": "memory-bank://é.md" }))).await;
-    stdio.ask(4, "prompts/get", modern(json!({ "name": " padded " }))).await;
-    stdio.ask(5, "tools/list", modern(json!({}))).await;
+    stdio.ask(3, "resources/read", with_meta(json!({ "uri": "memory-bank://é.md" }))).await;
+    stdio.ask(4, "prompts/get", with_meta(json!({ "name": " padded " }))).await;
+    stdio.ask(5, "tools/list", with_meta(json!({}))).await;
     stdio.end().await;
     let headers = |request: &Recorded| {
         ["mcp-protocol-version", "mcp-method", "mcp-name", "mcp-session-id"]
@@ -150,13 +151,13 @@ async fn a_cancelled_modern_request_is_disconnected_and_not_answered() {
     .await;
     let mut stdio = Stdio::hosted(&server.url, KEY);
     for id in [1, 2] {
-        stdio.send(id, "tools/call", modern(json!({ "name": "slow" }))).await;
+        stdio.send(id, "tools/call", with_meta(json!({ "name": "slow" }))).await;
     }
     eventually_alive(&alive, 2).await;
     stdio.notify("notifications/cancelled", json!({ "requestId": 1, "reason": "test" })).await;
     eventually_alive(&alive, 1).await;
     // A later request is answered before an earlier one.
-    let quick = stdio.ask(3, "tools/call", modern(json!({ "name": "quick" }))).await;
+    let quick = stdio.ask(3, "tools/call", with_meta(json!({ "name": "quick" }))).await;
     assert_eq!(quick["result"]["resultType"], "complete");
     stdio.notify("notifications/cancelled", json!({ "requestId": 2 })).await;
     eventually_alive(&alive, 0).await;
@@ -186,7 +187,7 @@ async fn a_subscription_that_breaks_is_cancelled_and_one_that_is_open_does_not_h
     })
     .await;
     let mut stdio = Stdio::hosted(&server.url, KEY);
-    let listen = modern(json!({ "notifications": { "toolsListChanged": true } }));
+    let listen = with_meta(json!({ "notifications": { "toolsListChanged": true } }));
     stdio.send(1, "subscriptions/listen", listen.clone()).await;
     let acknowledged = "notifications/subscriptions/acknowledged";
     assert_eq!(stdio.next().await["method"], acknowledged);
@@ -198,7 +199,7 @@ async fn a_subscription_that_breaks_is_cancelled_and_one_that_is_open_does_not_h
     assert_eq!(stdio.next().await["result"]["resultType"], "complete");
     stdio.send(2, "subscriptions/listen", listen).await;
     assert_eq!(stdio.next().await["method"], acknowledged);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     assert_eq!(stdio.end().await, Vec::<Value>::new());
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
@@ -311,8 +312,35 @@ async fn what_is_in_flight_at_the_end_is_finished() {
     .await;
     let mut stdio = Stdio::hosted(&server.url, KEY);
     stdio.send(1, "ping", json!({})).await;
-    stdio.send(2, "ping", modern(json!({}))).await;
+    stdio.send(2, "ping", with_meta(json!({}))).await;
     let mut ids: Vec<_> = stdio.end().await.iter().map(|line| line["id"].as_u64()).collect();
     ids.sort_unstable();
     assert_eq!(ids, [Some(1), Some(2)]);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_does_not_keep_the_bridge() {
+    let server = Recorder::start(|_| std::future::pending().boxed()).await;
+    let left = async |signal: bool| {
+        let mut stdio = Stdio::hosted(&server.url, KEY);
+        let arrived = server.requests().len();
+        stdio.send(1, "ping", json!({})).await;
+        // Later lines wait for it.
+        stdio.send(2, "initialize", introduction()).await;
+        stdio.send(3, "ping", json!({})).await;
+        let both = async || (server.requests().len() == arrived + 2).then_some(());
+        eventually("both requests", both).await;
+        let started = Instant::now();
+        stdio.close();
+        if signal {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            stdio.signal(Signal::SIGTERM);
+        }
+        assert_eq!(stdio.ended().await, Vec::<Value>::new());
+        started.elapsed()
+    };
+    // A client that waits gets its five seconds, one that sends a signal does not.
+    let (patient, impatient) = (left(false).await, left(true).await);
+    assert!(patient < Duration::from_secs(7), "{patient:?}");
+    assert!(impatient < Duration::from_secs(3), "{impatient:?}");
 }

@@ -121,7 +121,8 @@ async fn a_message_that_the_server_finds_too_large_is_answered_with_its_id() {
             "arguments": { "filename": "a.md", "content": content } });
         let large = stdio.ask(id, "tools/call", write).await;
         assert!(large["error"]["message"].as_str().unwrap().contains("1048576"), "{large}");
-        assert!(stdio.ask(id + 10, "ping", json!({})).await["error"].is_null());
+        let next = stdio.ask(id + 10, "ping", json!({})).await;
+        assert!(next["error"].is_null(), "{next}");
     }
     stdio.end().await;
 }

@@ -3,6 +3,7 @@
 mod eras;
 mod hosted;
 mod local;
+mod modern;
 mod network;
 mod official;
 mod recorder;
@@ -156,7 +157,7 @@ pub fn introduction() -> Value {
 }
 
 /// `params` of the modern era.
-pub fn modern(mut params: Value) -> Value {
+pub fn with_meta(mut params: Value) -> Value {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": { "name": "stdio-test", "version": "1" },
