@@ -24,11 +24,15 @@ const FLOORS: [(usize, &[&str]); 9] = [
 ];
 
 /// Where each of these may be named, as beginnings of paths below `src`.
-const CONFINED: [(&str, &[&str]); 11] = [
+const CONFINED: [(&str, &[&str]); 12] = [
     ("tokio_postgres", &["store/"]),
     ("deadpool", &["store/"]),
     ("rmcp", &["mcp/wire/"]),
-    ("axum", &["http/", "mcp/transport/", "app.rs", "cli/dev.rs", "cli/healthcheck.rs"]),
+    (
+        "axum",
+        &["http/", "mcp/transport/", "app.rs", "cli/local.rs", "cli/stdio/", "cli/healthcheck.rs"],
+    ),
+    ("reqwest", &["cli/stdio/endpoint.rs", "cli/stdio/mod.rs"]),
     ("utoipa", &["http/"]),
     ("std::env", &["config/env.rs"]),
     ("env = \"", &[]),

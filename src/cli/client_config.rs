@@ -6,14 +6,17 @@ use serde_json::{Value, json};
 use super::dev_files::DevFiles;
 use super::{Failure, output, variables};
 
+/// Where `mbmcp dev` answers.
+const DEV_ENDPOINT: &str = "http://127.0.0.1:3100/mcp";
+
 /// Arguments of `mbmcp client-config`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The client
     client: Client,
-    /// The endpoint
-    #[arg(long, default_value = "http://127.0.0.1:3100/mcp")]
-    url: String,
+    /// The endpoint; that of `mbmcp dev`, if not given
+    #[arg(long)]
+    url: Option<String>,
     /// The API key; that of `mbmcp dev`, if not given
     #[arg(long)]
     key: Option<String>,
@@ -34,17 +37,24 @@ pub(super) enum Client {
     Codex,
     /// For `~/.gemini/settings.json`
     Gemini,
-    /// For clients that start a program only: the bridge `mcp-remote`
+    /// For clients that start a program: this one; without --url with the memory of this machine
+    Stdio,
+    /// For clients that start a program, where this one is not: the bridge `mcp-remote`
     McpRemote,
 }
 
 /// Prints the configuration.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if let (Client::Stdio, None) = (args.client, &args.url) {
+        output::data(&servers(&json!({ "command": "mbmcp", "args": ["stdio"] })));
+        return Ok(());
+    }
     let key = match &args.key {
         Some(key) => key.clone(),
         None => dev_key()?,
     };
-    output::data(&snippet(args.client, &args.url, &key));
+    let url = args.url.as_deref().unwrap_or(DEV_ENDPOINT);
+    output::data(&snippet(args.client, url, &key));
     Ok(())
 }
 
@@ -71,6 +81,10 @@ pub(super) fn snippet(client: Client, url: &str, key: &str) -> String {
         ),
         // `url` would mean the older transport to it.
         Client::Gemini => servers(&json!({ "httpUrl": url, "headers": headers })),
+        // Not an argument: every user of the machine sees those.
+        Client::Stdio => servers(&json!({
+            "command": "mbmcp", "args": ["stdio", "--url", url], "env": { "MBMCP_KEY": key }
+        })),
         // Without a space: some clients break arguments at one.
         Client::McpRemote => servers(&json!({
             "command": "npx",

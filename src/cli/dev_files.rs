@@ -1,13 +1,17 @@
 //! The files that `mbmcp dev` keeps beside its Postgres: a key and a server secret.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Failure;
 use crate::config::Variables;
 use crate::embedded;
+
+/// The pause before a lock that another process holds is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The folder of `mbmcp dev`.
 #[derive(Clone, Debug)]
@@ -49,6 +53,21 @@ impl DevFiles {
     /// Keeps the server secret for the next run.
     pub(super) fn keep_secret(&self, secret: &str) -> io::Result<()> {
         self.write("server-secret", secret)
+    }
+
+    /// Waits until no other process makes these files; others wait until the turn is dropped.
+    pub(super) async fn turn(&self) -> io::Result<File> {
+        fs::create_dir_all(&self.folder)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let lock = options.open(self.folder.join("prepare.lock"))?;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 
     /// Forgets both.

@@ -7,24 +7,28 @@ mod dev_files;
 mod healthcheck;
 mod import;
 mod keys;
+mod local;
 mod migrate;
 mod openapi;
 mod output;
 mod serve;
+mod stdio;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{ConfigError, DatabaseConfig, Variables};
+use crate::config::{ConfigError, DatabaseConfig, Transport, Variables};
 use crate::store::{ConnectError, Store};
 
 /// The hosted memory for AI coding assistants: an MCP server on Postgres.
+///
+/// Without a command it does what `MCP_TRANSPORT` says: stdio (default), or http, which serves.
 #[derive(Debug, Parser)]
-#[command(name = "mbmcp", version, arg_required_else_help = true)]
+#[command(name = "mbmcp", version)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +37,8 @@ enum Command {
     Dev(dev::Args),
     /// Serve MCP on the configured database
     Serve,
+    /// Speak MCP on standard input and output, here or as a bridge to a hosted server
+    Stdio(stdio::Args),
     /// Bring the database's schema up to this build
     Migrate(migrate::Args),
     /// Issue, list and revoke API keys
@@ -60,22 +66,35 @@ const EX_CONFIG: u8 = 78;
 
 /// Runs the command of the process's arguments.
 pub async fn run() -> ExitCode {
-    let result = match Cli::parse().command {
+    match obey(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::talk(&format!("mbmcp: {}", failure.message));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn obey(command: Option<Command>) -> Result<(), Failure> {
+    match command.map_or_else(unnamed, Ok)? {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve => serve::run().await,
+        Command::Stdio(args) => stdio::run(args).await,
         Command::Migrate(args) => migrate::run(&args).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Import(args) => import::run(args).await,
         Command::Healthcheck(args) => healthcheck::run(&args).await,
         Command::ClientConfig(args) => client_config::run(&args),
         Command::Openapi => openapi::run(),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::talk(&format!("mbmcp: {}", failure.message));
-            ExitCode::from(failure.code)
-        }
+    }
+}
+
+/// The command where none is given.
+fn unnamed() -> Result<Command, Failure> {
+    let transport = Transport::read_alone(variables()?);
+    match transport.map_err(|error| Failure::config(&error))? {
+        Transport::Http => Ok(Command::Serve),
+        Transport::Stdio => Ok(Command::Stdio(stdio::Args::default())),
     }
 }
 

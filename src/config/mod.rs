@@ -5,6 +5,7 @@
 //! and what goes wrong at both extremes, in the order of `.env.example`. All problems are
 //! reported at once.
 
+mod bridge;
 mod database;
 mod edge;
 mod env;
@@ -13,13 +14,14 @@ mod redis;
 mod secrets;
 mod server;
 
+pub use bridge::BridgeConfig;
 pub use database::{DatabaseConfig, Pooler};
 pub use edge::EdgeConfig;
 pub use env::{ConfigError, Variables};
 pub use log::{LogConfig, LogFormat};
 pub use redis::RedisConfig;
 pub use secrets::{AppEnv, SecretsConfig};
-pub use server::ServerConfig;
+pub use server::{ServerConfig, Transport};
 
 /// Everything that `mbmcp serve` needs to know.
 #[derive(Clone, Debug)]

@@ -1,9 +1,47 @@
 //! Listening and the limits of requests and sessions.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::Variables;
+use super::{ConfigError, Variables};
+
+/// `MCP_TRANSPORT` (stdio): what `mbmcp` does without a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// As `mbmcp stdio`, for clients that start a program.
+    Stdio,
+    /// As `mbmcp serve`.
+    Http,
+}
+
+impl FromStr for Transport {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "stdio" => Ok(Self::Stdio),
+            "http" => Ok(Self::Http),
+            _ => Err("use stdio or http"),
+        }
+    }
+}
+
+impl Transport {
+    /// Reads it alone.
+    ///
+    /// # Errors
+    /// When it is neither, or misspelt.
+    pub fn read_alone(mut variables: Variables) -> Result<Self, ConfigError> {
+        let transport = Self::read(&mut variables);
+        variables.finish()?;
+        Ok(transport)
+    }
+
+    fn read(variables: &mut Variables) -> Self {
+        variables.parsed("MCP_TRANSPORT", Self::Stdio)
+    }
+}
 
 /// How the server listens and what it accepts.
 #[derive(Clone, Debug)]
@@ -27,6 +65,8 @@ pub struct ServerConfig {
 
 impl ServerConfig {
     pub(super) fn read(variables: &mut Variables) -> Self {
+        // Who serves has chosen already: it must only be no nonsense.
+        Transport::read(variables);
         let host = variables.parsed("MCP_HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let port = variables.parsed("MCP_PORT", 3100);
         let body = variables.number("MCP_MAX_BODY_BYTES", 1 << 20, 1 << 10..=64 << 20);

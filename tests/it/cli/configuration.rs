@@ -104,7 +104,11 @@ async fn client_configuration_is_ready_to_paste() {
 async fn the_page_of_clients_shows_what_the_command_prints() {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md");
     let page = std::fs::read_to_string(file).unwrap();
-    for client in ["claude-code", "cursor", "vscode", "windsurf", "codex", "gemini", "mcp-remote"] {
+    let local = text(&run(&["client-config", "stdio"], &[]).await.stdout);
+    assert!(page.contains(&format!("\n{local}```\n")), "{local}");
+    for client in
+        ["claude-code", "cursor", "vscode", "windsurf", "codex", "gemini", "stdio", "mcp-remote"]
+    {
         let endpoint = ["--url", "https://memory.example.org/mcp", "--key", "mbmcp_live_YOUR_KEY"];
         let arguments = [&["client-config", client][..], &endpoint].concat();
         let printed = text(&run(&arguments, &[]).await.stdout);

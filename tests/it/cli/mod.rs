@@ -3,6 +3,7 @@
 mod configuration;
 mod dev;
 mod keys;
+mod stdio;
 
 use std::process::Output;
 

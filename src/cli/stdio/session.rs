@@ -1,0 +1,78 @@
+//! The session of the legacy era, as the bridge keeps it for its client.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// What `initialize` agreed on.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// The client's `initialize`, to say it again when the session is lost.
+    pub(super) initialize: String,
+    /// Servers without sessions give none.
+    id: Option<HeaderValue>,
+    version: Option<HeaderValue>,
+}
+
+/// The session of now.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    now: Mutex<Option<Arc<Session>>>,
+    /// Held while a lost session is replaced, so that many lost calls open one session.
+    pub(super) replacing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Deserialize)]
+struct Initialized {
+    result: Agreement,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Agreement {
+    protocol_version: String,
+}
+
+impl Session {
+    /// The session that `answer`, with these headers, opens; `None`, if it is an error.
+    pub(super) fn opened(initialize: &str, headers: &HeaderMap, answer: &str) -> Option<Self> {
+        let Initialized { result } = serde_json::from_str(answer).ok()?;
+        let id = headers.get(SESSION_ID).cloned();
+        let version = HeaderValue::try_from(result.protocol_version).ok();
+        Some(Self { initialize: initialize.to_owned(), id, version })
+    }
+
+    /// The headers of its messages.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.extend(self.id.clone().map(|id| (SESSION_ID, id)));
+        headers.extend(self.version.clone().map(|version| (PROTOCOL_VERSION, version)));
+        headers
+    }
+
+    /// Whether the server keeps it: then a 404 means that it has ended.
+    pub(super) fn is_kept(&self) -> bool {
+        self.id.is_some()
+    }
+}
+
+impl Sessions {
+    pub(super) fn now(&self) -> Option<Arc<Session>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set(&self, session: Session) -> Arc<Session> {
+        let session = Arc::new(session);
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
+        session
+    }
+
+    /// The session of now, if it is another one than `lost`.
+    pub(super) fn instead_of(&self, lost: &Arc<Session>) -> Option<Arc<Session>> {
+        self.now().filter(|session| !Arc::ptr_eq(session, lost))
+    }
+}
