@@ -189,6 +189,7 @@ mod tests {
             assert_eq!(schema["type"], "object", "{}", tool.name);
             assert_eq!(schema["additionalProperties"], false, "{}", tool.name);
             assert!(tool.output_schema.is_some() && tool.description.is_some());
+            assert!(!serde_json::to_string(tool).unwrap().contains("\"uint"), "{}", tool.name);
         }
         let bytes = serde_json::to_vec(&list).unwrap().len();
         assert!(bytes < MAX_LIST_BYTES, "{bytes}");

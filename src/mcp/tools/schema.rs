@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jsonschema::Validator;
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use crate::mcp::wire::{JsonObject, has_nul};
@@ -21,6 +22,13 @@ pub(super) fn of<T: JsonSchema>() -> Arc<JsonObject> {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     });
+    // `uint` and the like are Rust's, no formats of JSON Schema: clients warn of them.
+    let settings = settings.with_transform(RecursiveTransform(|schema: &mut Schema| {
+        let own = |format: &Value| format.as_str().is_some_and(|name| name.contains("int"));
+        if schema.get("format").is_some_and(own) {
+            schema.remove("format");
+        }
+    }));
     let schema = settings.into_generator().into_root_schema_for::<T>();
     let mut object = schema.as_object().cloned().unwrap_or_default();
     object.remove("title");
