@@ -445,7 +445,7 @@ CREATE TABLE public.api_keys (
   CONSTRAINT api_keys_key_hash_length         CHECK (octet_length(key_hash) = 32),
   CONSTRAINT api_keys_key_prefix_length       CHECK (length(key_prefix) = 12),
   CONSTRAINT api_keys_key_suffix_length       CHECK (length(key_suffix) = 4),
-  CONSTRAINT api_keys_label_length            CHECK (octet_length(label) <= 200),
+  CONSTRAINT api_keys_label_length            CHECK (octet_length(label) <= 400),
   CONSTRAINT api_keys_environment_known       CHECK (environment IN ('live', 'test')),
   CONSTRAINT api_keys_scopes_known            CHECK (scopes <@ ARRAY['read', 'write', 'admin']),
   CONSTRAINT api_keys_scopes_count            CHECK (cardinality(scopes) BETWEEN 1 AND 3),

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::access::Authenticator;
+use crate::access::keys::KeyPolicy;
+use crate::access::{AdminToken, Authenticator};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, Sealer};
+use crate::rest::Rest;
 use crate::store::kv::{KeyCache, Redis};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
@@ -72,7 +74,7 @@ pub async fn build_with(
     for warning in walls::prove(&store).await? {
         tracing::warn!("{warning}");
     }
-    if let Some(warning) = config.secrets.warning() {
+    for warning in config.secrets.weaknesses() {
         tracing::warn!("{warning}");
     }
     let sealer = Sealer::new(config.secrets.server_secret.clone());
@@ -82,6 +84,14 @@ pub async fn build_with(
     let clock = ambient.clock.clone();
     let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
+    let rest = Arc::new(Rest {
+        store: store.clone(),
+        ambient: ambient.clone(),
+        sealer: sealer.clone(),
+        max_body_bytes: config.server.max_body_bytes,
+        key_policy: KeyPolicy::new(config.keys.max_lifetime),
+    });
+    let admin_token = config.secrets.admin_token.as_ref().map(AdminToken::new);
     let service = Arc::new(Service {
         store,
         ambient,
@@ -96,6 +106,15 @@ pub async fn build_with(
     let trusted_proxies = config.edge.trusted_proxies.clone();
     let loopback = config.server.address.ip().is_loopback();
     let origins = Origins::new(config.edge.allowed_origins.clone(), loopback);
-    let edge = Edge { authenticator, health, trusted_proxies, origins, transport, request_timeout };
+    let edge = Edge {
+        authenticator,
+        admin_token,
+        rest,
+        health,
+        trusted_proxies,
+        origins,
+        transport,
+        request_timeout,
+    };
     Ok(router(edge))
 }

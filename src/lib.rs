@@ -10,7 +10,7 @@
 //! | 8 | [`cli`] | commands |
 //! | 7 | [`app`] | the composition root |
 //! | 6 | [`http`] | the router, the layers, health |
-//! | 5 | [`mcp`] | the protocol, sessions, tools |
+//! | 5 | [`mcp`], [`rest`] | the protocol, sessions, tools; the REST API |
 //! | 4 | [`memory`], [`access`] | the rules of the memory; keys and callers |
 //! | 3 | [`store`], [`embedded`] | Postgres and Redis; a private Postgres |
 //! | 2 | [`telemetry`] | logs |
@@ -26,5 +26,6 @@ pub mod http;
 pub mod mcp;
 pub mod memory;
 pub mod model;
+pub mod rest;
 pub mod store;
 pub mod telemetry;

@@ -4,11 +4,15 @@
 //! [`Caller`], through an in-process cache, Redis and Postgres; [`wrong_keys`] counts failures per
 //! address. [`keys`] issues, lists and revokes.
 
+mod admin_token;
 pub mod authenticate;
 mod caller;
 pub mod key;
 pub mod keys;
+mod principal;
 pub mod wrong_keys;
 
+pub use admin_token::AdminToken;
 pub use authenticate::{AuthError, Authenticator};
 pub use caller::Caller;
+pub use principal::Principal;

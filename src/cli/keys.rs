@@ -4,12 +4,13 @@ use clap::Subcommand;
 use serde_json::json;
 use time::Duration;
 
-use super::{Failure, output, store};
-use crate::access::keys::{self, KeyRequest};
+use super::{Failure, output, policy, store};
+use crate::access::keys::KeyState;
+use crate::access::keys::operator::{KeyRequest, Operator};
 use crate::model::clock::rfc3339;
 use crate::model::{Ambient, KeyId, Role, Scope, Scopes};
 use crate::store::Platform;
-use crate::store::pg::platform::ListedKey;
+use crate::store::pg::api_keys::Key;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -87,8 +88,9 @@ async fn create(args: Create) -> Result<(), Failure> {
         test: args.test,
         lifetime: args.expires_in_days.map(|days| Duration::days(days.into())),
     };
-    let platform = Platform::of_operator();
-    let (id, key) = keys::create(&store()?, &platform, &ambient, &request, args.role).await?;
+    let (store, platform) = (store()?, Platform::of_operator());
+    let operator = Operator { store: &store, ambient: &ambient, policy: policy()? };
+    let (id, key) = operator.create(&platform, &request, args.role).await?;
     if args.json {
         output::data(&json!({ "id": id, "key": key.reveal() }).to_string());
     } else {
@@ -99,35 +101,32 @@ async fn create(args: Create) -> Result<(), Failure> {
 }
 
 async fn list(args: &List) -> Result<(), Failure> {
-    let keys = keys::list(&store()?, &Platform::of_operator(), &args.project).await?;
-    for key in keys {
+    let (store, ambient) = (store()?, Ambient::default());
+    let operator = Operator { store: &store, ambient: &ambient, policy: policy()? };
+    for key in operator.list(&Platform::of_operator(), &args.project).await? {
         output::data(&if args.json { as_json(&key) } else { as_line(&key) });
     }
     Ok(())
 }
 
 async fn revoke(args: &Revoke) -> Result<(), Failure> {
-    let platform = Platform::of_operator();
-    keys::revoke(&store()?, &platform, &args.project, KeyId(args.id)).await?;
+    let (store, ambient) = (store()?, Ambient::default());
+    let operator = Operator { store: &store, ambient: &ambient, policy: policy()? };
+    operator.revoke(&Platform::of_operator(), &args.project, KeyId(args.id)).await?;
     output::talk("revoked");
     Ok(())
 }
 
-fn state(key: &ListedKey) -> &'static str {
-    let now = Ambient::default().clock.now();
-    match (key.revoked_at, key.expires_at) {
-        (Some(_), _) => "revoked",
-        (None, Some(end)) if end <= now => "expired",
-        _ => "active",
-    }
+fn state(key: &Key) -> &'static str {
+    KeyState::of(key, Ambient::default().clock.now()).name()
 }
 
-fn as_line(key: &ListedKey) -> String {
-    let ListedKey { id, email, hint, scopes, label, .. } = key;
+fn as_line(key: &Key) -> String {
+    let Key { id, email, hint, scopes, label, .. } = key;
     format!("{id}  {:<7}  {hint}  {email}  {}  {label}", state(key), scopes.names().join(","))
 }
 
-fn as_json(key: &ListedKey) -> String {
+fn as_json(key: &Key) -> String {
     json!({
         "id": key.id,
         "state": state(key),

@@ -8,7 +8,8 @@ use axum::Router;
 use super::Failure;
 use super::dev_files::DevFiles;
 use crate::access::key::ApiKey;
-use crate::access::keys::{self, KeyRequest};
+use crate::access::keys::KeyPolicy;
+use crate::access::keys::operator::{KeyRequest, Operator};
 use crate::app;
 use crate::config::{Config, DatabaseConfig, Variables};
 use crate::embedded::{self, Cluster};
@@ -167,7 +168,8 @@ async fn key(store: &Store, files: &DevFiles, ambient: &Ambient) -> Result<Strin
         lifetime: None,
     };
     let platform = Platform::of_operator();
-    let (_, key) = keys::create(store, &platform, ambient, &request, Some(Role::Owner)).await?;
+    let operator = Operator { store, ambient, policy: KeyPolicy::default() };
+    let (_, key) = operator.create(&platform, &request, Some(Role::Owner)).await?;
     files.keep_key(key.reveal())?;
     Ok(key.reveal().to_owned())
 }

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{ConfigError, DatabaseConfig, Transport, Variables};
+use crate::access::keys::KeyPolicy;
+use crate::config::{ConfigError, DatabaseConfig, KeysConfig, Transport, Variables};
 use crate::store::{ConnectError, Store};
 
 /// The hosted memory for AI coding assistants: an MCP server on Postgres.
@@ -128,4 +129,10 @@ fn database_config() -> Result<DatabaseConfig, Failure> {
 fn store() -> Result<Store, Failure> {
     let config = database_config()?;
     Store::new(&config).map_err(|error: ConnectError| Failure::new(error.to_string()))
+}
+
+/// What the operator demands of keys.
+fn policy() -> Result<KeyPolicy, Failure> {
+    let config = KeysConfig::read_alone(variables()?).map_err(|error| Failure::config(&error))?;
+    Ok(KeyPolicy::new(config.max_lifetime))
 }

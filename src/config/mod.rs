@@ -9,6 +9,7 @@ mod bridge;
 mod database;
 mod edge;
 mod env;
+mod keys;
 mod log;
 mod redis;
 mod secrets;
@@ -18,6 +19,7 @@ pub use bridge::BridgeConfig;
 pub use database::{DatabaseConfig, Pooler};
 pub use edge::EdgeConfig;
 pub use env::{ConfigError, Variables};
+pub use keys::KeysConfig;
 pub use log::{LogConfig, LogFormat};
 pub use redis::RedisConfig;
 pub use secrets::{AppEnv, SecretsConfig};
@@ -36,6 +38,8 @@ pub struct Config {
     pub redis: Option<RedisConfig>,
     /// Environment and secrets.
     pub secrets: SecretsConfig,
+    /// API keys.
+    pub keys: KeysConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -51,8 +55,9 @@ impl Config {
         let edge = EdgeConfig::read(&mut variables);
         let database = DatabaseConfig::read(&mut variables);
         let redis = RedisConfig::read(&mut variables);
+        let keys = KeysConfig::read(&mut variables);
         let log = LogConfig::read(&mut variables);
         variables.finish()?;
-        Ok(Self { server, edge, database, redis, secrets, log })
+        Ok(Self { server, edge, database, redis, secrets, keys, log })
     }
 }

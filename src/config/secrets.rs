@@ -1,11 +1,11 @@
-//! Which environment this is, and the server's own secret.
+//! Which environment this is, and the server's own secrets.
 
 use std::str::FromStr;
 
 use super::Variables;
 use crate::model::Secret;
 
-/// `SERVER_SECRET` has at least this many bytes.
+/// `SERVER_SECRET` and `ADMIN_TOKEN` have at least this many bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
 /// Begins every secret of `.env.example`; refused in production.
 pub const EXAMPLE_PREFIX: &str = "change-me";
@@ -27,6 +27,10 @@ pub struct SecretsConfig {
     /// `SERVER_SECRET`: at least 32 bytes, the same on all replicas. Seals cache entries and
     /// cursors: whoever knows it and can write to Redis can pretend to be anyone.
     pub server_secret: Secret,
+    /// `ADMIN_TOKEN`: at least 32 bytes. Whoever has it administers all users, projects, members and
+    /// keys by the REST API, and reads nothing that is remembered. Without one those routes are not
+    /// there.
+    pub admin_token: Option<Secret>,
 }
 
 impl FromStr for AppEnv {
@@ -46,33 +50,37 @@ impl SecretsConfig {
         let app_env = variables.parsed("APP_ENV", AppEnv::Production);
         let secret = variables.secret("SERVER_SECRET", "SERVER_SECRET_FILE");
         let server_secret = secret.unwrap_or_else(|| Secret::new(""));
-        if let Some(problem) = weakness(&server_secret) {
-            let strict = app_env == AppEnv::Production || server_secret.reveal().is_empty();
-            if strict {
-                variables.problem(problem);
-            }
+        let admin_token = variables.secret("ADMIN_TOKEN", "ADMIN_TOKEN_FILE");
+        let admin_token = admin_token.filter(|token| !token.reveal().is_empty());
+        let read = Self { app_env, server_secret, admin_token };
+        let strict = app_env == AppEnv::Production;
+        let unsealed = read.server_secret.reveal().is_empty();
+        for problem in read.weaknesses().into_iter().filter(|_| strict || unsealed) {
+            variables.problem(problem);
         }
-        Self { app_env, server_secret }
+        read
     }
 
-    /// What a production server would refuse; a development server warns of it.
+    /// What a production server refuses; a development server warns of it.
     #[must_use]
-    pub fn warning(&self) -> Option<String> {
-        weakness(&self.server_secret)
+    pub fn weaknesses(&self) -> Vec<String> {
+        let token = self.admin_token.as_ref();
+        let token = token.and_then(|token| weakness("ADMIN_TOKEN", token));
+        weakness("SERVER_SECRET", &self.server_secret).into_iter().chain(token).collect()
     }
 }
 
-fn weakness(secret: &Secret) -> Option<String> {
+fn weakness(name: &str, secret: &Secret) -> Option<String> {
     let text = secret.reveal();
     let how = "make one with `openssl rand -base64 48`";
     if text.is_empty() {
-        return Some(format!("SERVER_SECRET is not set: {how}"));
+        return Some(format!("{name} is not set: {how}"));
     }
     if text.len() < MIN_SECRET_BYTES {
-        return Some(format!("SERVER_SECRET is shorter than {MIN_SECRET_BYTES} bytes: {how}"));
+        return Some(format!("{name} is shorter than {MIN_SECRET_BYTES} bytes: {how}"));
     }
     text.starts_with(EXAMPLE_PREFIX)
-        .then(|| format!("SERVER_SECRET is the example's, which everyone knows: {how}"))
+        .then(|| format!("{name} is the example's, which everyone knows: {how}"))
 }
 
 #[cfg(test)]
@@ -93,6 +101,10 @@ mod tests {
         for weak in ["", "short", &example] {
             assert_eq!(problems("production", weak), 1, "{weak}");
         }
+        let pairs = [("SERVER_SECRET", good.as_str()), ("ADMIN_TOKEN", "short")];
+        let mut variables = Variables::of(pairs);
+        SecretsConfig::read(&mut variables);
+        assert_eq!(variables.finish().unwrap_err().0.len(), 1);
         assert_eq!(problems("development", &example), 0);
         assert_eq!(problems("development", ""), 1, "without any secret nothing can be sealed");
     }

@@ -9,31 +9,33 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Problem;
 use super::middleware::client_ip::ClientIp;
 use crate::access::authenticate::seconds;
-use crate::access::{AuthError, Authenticator, Caller};
+use crate::access::{AdminToken, AuthError, Authenticator, Caller, Principal};
 use crate::mcp::transport::headers;
+use crate::rest::{Problem, Requester};
 use crate::telemetry::call_log;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// No `resource_metadata`: some clients drop their key as soon as they see OAuth.
 const CHALLENGE: &str = r#"Bearer realm="mbmcp""#;
 
+/// What knows who may call.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) admin_token: Option<AdminToken>,
+}
+
 /// Lets a request through with its [`Caller`] in the extensions, or answers 401, 429 or 503.
 pub(super) async fn layer(
-    State(authenticator): State<Arc<Authenticator>>,
+    State(gate): State<Gate>,
     Extension(ClientIp(address)): Extension<ClientIp>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match caller(&authenticator, request.headers(), address).await {
+    match caller(&gate, request.headers(), address).await {
         Ok(caller) => {
-            call_log::note(|fields| {
-                fields.project_id = Some(caller.tenant().project());
-                fields.key_id = Some(caller.key().id);
-                fields.test_key = caller.key().test;
-            });
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -41,17 +43,52 @@ pub(super) async fn layer(
     }
 }
 
-async fn caller(
-    authenticator: &Arc<Authenticator>,
+/// The same for the REST API, with a [`Requester`]: the platform token opens it as well.
+pub(super) async fn administration(
+    State(gate): State<Gate>,
+    Extension(ClientIp(address)): Extension<ClientIp>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match principal(&gate, request.headers(), address).await {
+        Ok(principal) => {
+            let client = text(request.headers(), &header::USER_AGENT).map(str::to_owned);
+            request.extensions_mut().insert(Requester { principal, address, client });
+            next.run(request).await
+        }
+        Err(error) => refusal(&error).into_response(),
+    }
+}
+
+async fn principal(
+    gate: &Gate,
     headers: &HeaderMap,
     address: IpAddr,
-) -> Result<Caller, AuthError> {
-    let key = match (bearer(headers), text(headers, &API_KEY)) {
-        (None, None) => return Err(AuthError::Missing),
-        (Some(bearer), Some(key)) if bearer != key => return Err(AuthError::Conflicting),
-        (Some(key), _) | (None, Some(key)) => key,
-    };
-    authenticator.authenticate(key, address).await
+) -> Result<Principal, AuthError> {
+    let token = gate.admin_token.as_ref();
+    match token.and_then(|token| token.check(presented(headers).ok()?)) {
+        Some(platform) => Ok(Principal::Platform(platform)),
+        None => caller(gate, headers, address).await.map(Principal::Key),
+    }
+}
+
+async fn caller(gate: &Gate, headers: &HeaderMap, address: IpAddr) -> Result<Caller, AuthError> {
+    let caller = gate.authenticator.authenticate(presented(headers)?, address).await?;
+    call_log::note(|fields| {
+        fields.project_id = Some(caller.tenant().project());
+        fields.key_id = Some(caller.key().id);
+        fields.test_key = caller.key().test;
+    });
+    Ok(caller)
+}
+
+/// The credential of a request.
+fn presented(headers: &HeaderMap) -> Result<&str, AuthError> {
+    match (bearer(headers), text(headers, &API_KEY)) {
+        (None, None) => Err(AuthError::Missing),
+        (Some(bearer), Some(key)) if bearer != key => Err(AuthError::Conflicting),
+        (Some(key), _) | (None, Some(key)) => Ok(key),
+    }
 }
 
 /// The credential of `Authorization: Bearer` (RFC 6750 §2.1); of another scheme, the whole value,

@@ -5,7 +5,6 @@ mod health;
 mod middleware;
 pub mod openapi;
 mod own_project;
-mod problem;
 mod server;
 mod unread;
 
@@ -15,13 +14,15 @@ use std::time::Duration;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
 
-use crate::access::Authenticator;
+use crate::access::{AdminToken, Authenticator};
 use crate::mcp::transport::{self, Transport};
 use crate::model::TrustedProxies;
+use crate::rest::{self, Problem, Rest};
+
+use authenticate::Gate;
 
 pub use health::Health;
 pub use middleware::origin::Origins;
-pub use problem::Problem;
 pub use server::{Lifecycle, serve};
 
 /// What a request may take beside its call: for its body to arrive.
@@ -32,6 +33,10 @@ const ARRIVAL: Duration = Duration::from_secs(5);
 pub struct Edge {
     /// Turns keys into callers.
     pub authenticator: Arc<Authenticator>,
+    /// The platform token, if there is one.
+    pub admin_token: Option<AdminToken>,
+    /// What the REST API needs.
+    pub rest: Arc<Rest>,
     /// Knows whether the server can work.
     pub health: Arc<Health>,
     /// The proxies before the server.
@@ -47,10 +52,13 @@ pub struct Edge {
 /// All routes and, from the outside in, all layers.
 pub fn router(edge: Edge) -> Router {
     // Before the body is read: who calls? Only then, inside the transport: how large is it?
-    let authenticated = from_fn_with_state(edge.authenticator, authenticate::layer);
+    let gate = Gate { authenticator: edge.authenticator, admin_token: edge.admin_token };
+    let administering = from_fn_with_state(gate.clone(), authenticate::administration);
+    let authenticated = from_fn_with_state(gate, authenticate::layer);
     let own_project = from_fn(own_project::layer);
     let mcp = transport::routes(edge.transport);
     let mcp = mcp.route_layer(own_project).route_layer(authenticated);
+    let rest = rest::routes(edge.rest).route_layer(administering);
     let health = Router::new()
         .route("/health", routing::get(health::health))
         .route("/live", routing::get(health::live))
@@ -58,8 +66,9 @@ pub fn router(edge: Edge) -> Router {
         .with_state(edge.health);
     Router::new()
         .merge(mcp)
+        .merge(rest)
         .merge(health)
-        .fallback(async || Problem::not_found())
+        .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         // The innermost: a request that takes too long becomes an answer like any other. A call
         // has ended itself by then: what remains is a body that does not arrive.

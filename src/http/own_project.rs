@@ -5,8 +5,8 @@ use axum::extract::{RawPathParams, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::Problem;
 use crate::access::Caller;
+use crate::rest::Problem;
 
 /// Answers 404 where the path names another project than the key's: the same as for one that does
 /// not exist.
@@ -18,7 +18,7 @@ pub(super) async fn layer(
 ) -> Response {
     let named = params.iter().find(|(name, _)| *name == "project");
     if named.is_some_and(|(_, project)| project != caller.key().project_slug) {
-        return Problem::not_found().into_response();
+        return Problem::no_route().into_response();
     }
     next.run(request).await
 }

@@ -6,6 +6,7 @@
 //! [`seal`] signs what leaves us and comes back.
 
 pub mod ambient;
+pub mod audit;
 pub mod client_address;
 pub mod clock;
 pub mod document;
@@ -17,6 +18,7 @@ pub mod seal;
 pub mod secret;
 
 pub use ambient::Ambient;
+pub use audit::{Actor, ActorKind, Change};
 pub use client_address::TrustedProxies;
 pub use clock::Clock;
 pub use document::{Author, Document, DocumentSummary, Etag};

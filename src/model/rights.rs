@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A user's role in a project. Each includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Reads.
@@ -18,7 +19,7 @@ pub enum Role {
 }
 
 /// What a key was issued for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Reads the memory.
@@ -73,6 +74,23 @@ impl Scopes {
             Right::Read => self.0.contains(&Scope::Read) || self.0.contains(&Scope::Write),
             Right::Write => self.0.contains(&Scope::Write) && role >= Role::Editor,
         }
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = Scope> {
+        self.0.iter().copied()
+    }
+
+    /// Whether `scope` is one of them.
+    #[must_use]
+    pub fn contains(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// Whether `others` have all of them.
+    #[must_use]
+    pub fn are_within(&self, others: &Self) -> bool {
+        self.0.iter().all(|scope| others.contains(*scope))
     }
 
     /// The names of the scopes, as stored and shown.

@@ -32,11 +32,12 @@ impl Tenant {
 
 /// The operator: administers users, projects, memberships and keys of all tenants, as the role
 /// `app_platform`, which has no grant on what tenants remember.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Platform(());
 
 impl Platform {
-    /// For the command line, whose caller holds the database's password, and so is the operator.
+    /// For the command line, whose caller holds the database's password, and for who presents the
+    /// platform token.
     #[must_use]
     pub fn of_operator() -> Self {
         Self(())

@@ -13,5 +13,6 @@ mod embedded;
 mod harness;
 mod http;
 mod mcp;
+mod rest;
 mod store;
 mod tenancy;

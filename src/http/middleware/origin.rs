@@ -13,7 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::http::Problem;
+use crate::rest::Problem;
 
 /// The origins that may call.
 #[derive(Clone, Debug)]

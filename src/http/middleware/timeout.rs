@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::http::Problem;
+use crate::rest::Problem;
 
 /// Answers 503 when the rest takes longer than `limit`.
 pub(in crate::http) async fn layer(

@@ -21,6 +21,27 @@ pub(super) const OF_MCP: [(&str, &str); 6] = [
     ("504", "TooLate"),
 ];
 
+/// What all operations of the REST API answer.
+pub(super) const OF_REST: [(&str, &str); 8] = [
+    ("401", "Unauthorized"),
+    ("403", "NotAllowed"),
+    ("404", "Missing"),
+    ("422", "Invalid"),
+    ("429", "TooManyWrongKeys"),
+    ("500", "Broken"),
+    ("503", "Unavailable"),
+    ("504", "TooLate"),
+];
+
+/// What those with a body answer besides.
+pub(super) const OF_BODIES: [(&str, &str); 5] = [
+    ("400", "NotJson"),
+    ("409", "Conflict"),
+    ("412", "Changed"),
+    ("413", "TooLargeBody"),
+    ("415", "NotTypedJson"),
+];
+
 /// Puts the answers and their headers into the components.
 pub(super) fn add_to(components: &mut Components) {
     for (name, answer) in answers() {
@@ -53,7 +74,7 @@ pub(super) fn answered() -> Response {
         .build()
 }
 
-fn answers() -> [(&'static str, ResponseBuilder); 14] {
+fn answers() -> [(&'static str, ResponseBuilder); 23] {
     let challenge = header("Challenge");
     let retry = header("RetryAfter");
     [
@@ -84,7 +105,16 @@ fn answers() -> [(&'static str, ResponseBuilder); 14] {
             any("The database is not there, or busy, or the request did not arrive in time.")
                 .header_ref("Retry-After", retry),
         ),
-        ("TooLate", rpc("The call took too long. The message says whether it was undone.")),
+        ("TooLate", any("The call took too long. The message says whether it was undone.")),
+        ("NotAllowed", problem("The origin, the key's scopes or the user's role do not allow it.")),
+        ("Missing", problem("What the path names does not exist, or is none of the caller's.")),
+        ("Invalid", problem("The input is not usable; `errors` says what of it.")),
+        ("Broken", problem("The server failed; its operator finds why by the `X-Request-Id`.")),
+        ("NotJson", problem("The body is no JSON, or a header is not usable.")),
+        ("Conflict", problem("What is there does not allow it, or the first request still runs.")),
+        ("Changed", problem("It has changed since it was read.")),
+        ("TooLargeBody", problem("The body is larger than the server takes.")),
+        ("NotTypedJson", problem("The body is not `application/json`.")),
     ]
 }
 

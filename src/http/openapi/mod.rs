@@ -10,10 +10,11 @@ mod messages;
 
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi as Document, RefOr, Response};
+use utoipa::openapi::{OpenApi as Document, RefOr, Response, SecurityRequirement};
 use utoipa::{Modify, OpenApi};
 
-use super::{health, problem};
+use super::health;
+use crate::rest::{self, problem};
 
 /// The names of the security schemes.
 const BEARER: &str = "bearer";
@@ -39,11 +40,16 @@ const API_KEY: &str = "apiKey";
                            message asks for. GET is answered with 405 and `Allow`, as every other \
                            method is: the server has no stream of its own.",
         ),
+        (
+            name = "keys",
+            description = "The keys of a project: each is one member's way in. For the operator, by \
+                           the platform token, and for owners, by a key with the scope `admin`.",
+        ),
         (name = "health", description = "For monitors, load balancers and supervisors; no key"),
     ),
     paths(health::health, health::live, health::ready),
     components(schemas(problem::Body, messages::Message, messages::Response)),
-    modifiers(&Mcp, &Edge),
+    modifiers(&Mcp, &Rest, &Edge),
 )]
 struct Described;
 
@@ -70,6 +76,32 @@ impl Modify for Mcp {
     }
 }
 
+/// Adds the REST API, with what all of its operations answer.
+struct Rest;
+
+impl Modify for Rest {
+    fn modify(&self, document: &mut Document) {
+        let mut rest = rest::Described::openapi();
+        for item in rest.paths.paths.values_mut() {
+            let PathItem { get, post, put, patch, delete, .. } = item;
+            for operation in [get, post, put, patch, delete].into_iter().flatten() {
+                let no_scopes = || Vec::<String>::new();
+                operation.security = Some(vec![
+                    SecurityRequirement::new(BEARER, no_scopes()),
+                    SecurityRequirement::new(API_KEY, no_scopes()),
+                ]);
+                let body = operation.request_body.is_some();
+                let of_body = answers::OF_BODIES.into_iter().filter(|_| body);
+                for (status, answer) in answers::OF_REST.into_iter().chain(of_body) {
+                    let responses = &mut operation.responses.responses;
+                    responses.insert(status.to_owned(), answers::named(answer).into());
+                }
+            }
+        }
+        document.merge(rest);
+    }
+}
+
 /// Adds what the layers answer at every route, and the header that they give to every answer.
 struct Edge;
 
@@ -79,7 +111,8 @@ impl Modify for Edge {
             let PathItem { get, post, put, patch, delete, .. } = item;
             for operation in [get, post, put, patch, delete].into_iter().flatten() {
                 let responses = &mut operation.responses.responses;
-                responses.insert("403".to_owned(), answers::named("Forbidden").into());
+                let forbidden = || answers::named("Forbidden").into();
+                responses.entry("403".to_owned()).or_insert_with(forbidden);
                 responses.values_mut().for_each(name_request);
             }
         }

@@ -1,10 +1,14 @@
 //! SQL, one file per entity: statements beside the functions that send them. Rows become the
 //! model here and nowhere else; absence is `Ok(None)`.
 
+pub mod api_keys;
+pub mod audit;
 pub mod documents;
+pub mod idempotency;
 pub mod keys;
 pub mod members;
 pub mod platform;
+pub mod projects;
 pub mod search;
 pub mod sections;
 pub mod sessions;
@@ -15,10 +19,14 @@ use super::Statement;
 #[must_use]
 pub fn statements() -> Vec<&'static Statement> {
     let groups = [
+        api_keys::STATEMENTS,
+        audit::STATEMENTS,
         documents::STATEMENTS,
+        idempotency::STATEMENTS,
         keys::STATEMENTS,
         members::STATEMENTS,
         platform::STATEMENTS,
+        projects::STATEMENTS,
         search::STATEMENTS,
         sections::STATEMENTS,
         sessions::STATEMENTS,

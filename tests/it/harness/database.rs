@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mbmcp::access::keys::{self, KeyRequest};
+use mbmcp::access::keys::KeyPolicy;
+use mbmcp::access::keys::operator::{KeyRequest, Operator};
 use mbmcp::config::{DatabaseConfig, Variables};
 use mbmcp::model::{Ambient, KeyId, Role, Scope, Scopes};
 use mbmcp::store::{Platform, Store, Tenant, migrate};
@@ -114,12 +115,23 @@ impl Database {
         };
         let ambient = Ambient::default();
         let platform = Platform::of_operator();
-        let created = keys::create(&self.store, &platform, &ambient, &request, Some(role)).await;
+        let policy = KeyPolicy::default();
+        let operator = Operator { store: &self.store, ambient: &ambient, policy };
+        let created = operator.create(&platform, &request, Some(role)).await;
         let (id, key) = created.unwrap();
         let record = mbmcp::store::pg::keys::authenticate(&self.store, &key.hash()).await.unwrap();
         let tenant = record.unwrap().tenant();
         let project = project.to_owned();
         TestKey { key: key.reveal().to_owned(), id, project, user, tenant }
+    }
+
+    /// Gives a key scopes that its user's role does not allow: as if that had been higher when the
+    /// key was issued.
+    pub async fn force_scopes(&self, key: &TestKey, scopes: &[Scope]) {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        let superuser = self.connect(Login::Superuser).await;
+        let force = "update api_keys set scopes = $2 where id = $1";
+        assert_eq!(superuser.execute(force, &[&key.id.0, &names]).await.unwrap(), 1);
     }
 
     /// A key that may read and write, of an editor of `project`.

@@ -119,7 +119,9 @@ impl Checked {
     /// The statuses of the document that were not seen.
     fn unseen(&self) -> Vec<String> {
         let mut unseen = Vec::new();
-        for (path, method) in operations(&self.document) {
+        // Those of the REST API are called by its own tests.
+        let operations = operations(&self.document);
+        for (path, method) in operations.into_iter().filter(|(path, _)| !path.contains("/api/")) {
             let documented =
                 self.document["paths"][&path][&method]["responses"].as_object().unwrap();
             let seen = &self.seen[&(path.clone(), method.clone())];

@@ -24,7 +24,9 @@ async fn a_key_without_the_right_neither_sees_nor_runs_a_tool() {
         (Role::Viewer, Scope::Read, true, false),
         (Role::Owner, Scope::Admin, false, false),
     ] {
-        let client = server.session(&database.key("a", role, &[scope]).await).await;
+        let key = database.key("a", role, &[Scope::Read]).await;
+        database.force_scopes(&key, &[scope]).await;
+        let client = server.session(&key).await;
         let names = tools(&client).await;
         assert_eq!(names.contains(&"whoami".to_owned()), reads, "{role} {scope}");
         assert_eq!(names.contains(&"write_memory_bank_file".to_owned()), writes, "{role} {scope}");
