@@ -82,8 +82,12 @@ async fn caller(gate: &Gate, headers: &HeaderMap, address: IpAddr) -> Result<Cal
     Ok(caller)
 }
 
-/// The credential of a request.
+/// The credential of a request. One that is there twice could be read as either.
 fn presented(headers: &HeaderMap) -> Result<&str, AuthError> {
+    if [header::AUTHORIZATION, API_KEY].iter().any(|name| headers.get_all(name).iter().count() > 1)
+    {
+        return Err(AuthError::Conflicting);
+    }
     match (bearer(headers), text(headers, &API_KEY)) {
         (None, None) => Err(AuthError::Missing),
         (Some(bearer), Some(key)) if bearer != key => Err(AuthError::Conflicting),

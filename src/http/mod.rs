@@ -6,6 +6,7 @@ mod middleware;
 pub mod openapi;
 mod own_project;
 mod server;
+mod stream;
 mod unread;
 
 use std::sync::Arc;

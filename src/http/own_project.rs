@@ -1,6 +1,7 @@
 //! `/mcp/{project}`: an endpoint that serves one project's keys only.
 
 use axum::Extension;
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,10 +13,12 @@ use crate::rest::Problem;
 /// not exist.
 pub(super) async fn layer(
     Extension(caller): Extension<Caller>,
-    params: RawPathParams,
+    params: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
     next: Next,
 ) -> Response {
+    // What is no UTF-8 is the name of nothing.
+    let Ok(params) = params else { return Problem::no_route().into_response() };
     let named = params.iter().find(|(name, _)| *name == "project");
     if named.is_some_and(|(_, project)| project != caller.key().project_slug) {
         return Problem::no_route().into_response();

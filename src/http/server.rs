@@ -19,7 +19,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::stream::Watched;
 use super::unread::ReadToItsEnd;
+use crate::mcp::transport::Departure;
 
 /// The longest that a request's headers may take to arrive, or the next request of a connection.
 const HEADERS: Duration = Duration::from_secs(75);
@@ -124,15 +126,18 @@ fn handle(
     if let Err(error) = prepare(&stream) {
         tracing::debug!(%error, "the options of a connection");
     }
+    let stream = Arc::new(stream);
+    let departure = Departure::of(stream.clone());
     let router = TowerToHyperService::new(router.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(departure.clone());
         router.call(ReadToItsEnd::of(request))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Watched::new(stream)), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -82,6 +82,7 @@ impl Service {
         let writes = self.handler.writes(&method);
         let block = async |tx: &Tx| {
             let (standing, unseen) = stand(tx, caller, ground).await?;
+            notices.prove();
             let Self { ambient, sealer, .. } = self;
             let call = Call { caller, standing: &standing, id, notices, ambient, sealer, form };
             let body = self.handler.answer(&call, tx, method).await?;

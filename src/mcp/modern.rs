@@ -61,6 +61,9 @@ impl Service {
         }
         let method = Method::of(Era::Modern, method, params.as_deref());
         call_log::note(|fields| fields.method = Some(method.name()));
+        if let Method::Unknown(name) = method {
+            return Err(RpcError::method_not_found(name));
+        }
         let toolsets = toolsets.clone().unwrap_or_default();
         let ground = Ground::Request(meta, &toolsets);
         let answered = self.run(Request { caller, id, method, ground, notices, form }).await?;

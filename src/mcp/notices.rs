@@ -1,7 +1,9 @@
 //! What a call says before its answer: progress and log lines, to the client that asked for them.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::wire::meta::LogLevel;
 use super::wire::{RequestMeta, render};
@@ -16,6 +18,7 @@ pub struct Notices {
     stream: Option<mpsc::Sender<Vec<u8>>>,
     progress_token: Option<Value>,
     log_level: Option<LogLevel>,
+    proven: Arc<Notify>,
 }
 
 impl Notices {
@@ -26,7 +29,20 @@ impl Notices {
             stream: Some(stream),
             progress_token: meta.progress_token.clone(),
             log_level: meta.log_level,
+            proven: Arc::default(),
         }
+    }
+
+    /// Told once the caller has proven what the call stands on: until then it may have to be
+    /// answered by a status of its own.
+    #[must_use]
+    pub fn proven(&self) -> Arc<Notify> {
+        self.proven.clone()
+    }
+
+    /// Tells that.
+    pub(super) fn prove(&self) {
+        self.proven.notify_one();
     }
 
     /// Says how far the call is: `progress` grows, and `total` is where it ends, if that is known

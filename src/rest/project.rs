@@ -37,7 +37,7 @@ impl FromRequestParts<Arc<Rest>> for ProjectAdmin {
         let requester = parts.extensions.get::<Requester>().cloned();
         let requester = requester.ok_or_else(|| RestError::broken("no requester"))?;
         let params = RawPathParams::from_request_parts(parts, rest).await;
-        let params = params.map_err(RestError::broken)?;
+        let params = params.map_err(|_| RestError::not_found())?;
         let name = params.iter().find(|(name, _)| *name == "project");
         let name = name.ok_or_else(|| RestError::broken("no project in the path"))?.1.to_owned();
         if let Principal::Key(caller) = &requester.principal {

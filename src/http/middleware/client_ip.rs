@@ -1,5 +1,6 @@
 //! Where the request comes from, seen through trusted proxies.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::{ConnectInfo, Request, State};
@@ -24,17 +25,19 @@ pub(in crate::http) async fn layer(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let address = client_address(peer.ip(), &forwarded(request.headers()), &trusted);
+    let lines = forwarded(request.headers());
+    let lines: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+    let address = client_address(peer.ip(), &lines, &trusted);
     call_log::note(|fields| fields.client_ip = Some(address));
     request.extensions_mut().insert(ClientIp(address));
     next.run(request).await
 }
 
-fn forwarded(headers: &HeaderMap) -> Vec<&str> {
-    let all = |name| {
-        let values = headers.get_all(name).iter();
-        values.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>()
-    };
-    let values = all(X_FORWARDED_FOR);
-    if values.is_empty() { all(header::FORWARDED) } else { values }
+/// The lines of `X-Forwarded-For`, or of `Forwarded` where there is none: of two that disagree a
+/// client may have sent one. What is not text stays in its place, as no address.
+fn forwarded(headers: &HeaderMap) -> Vec<Cow<'_, str>> {
+    let own = headers.contains_key(X_FORWARDED_FOR);
+    let name = if own { X_FORWARDED_FOR } else { header::FORWARDED };
+    let values = headers.get_all(name).iter();
+    values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect()
 }

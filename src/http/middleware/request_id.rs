@@ -19,7 +19,9 @@ pub(in crate::http) async fn layer(mut request: Request, next: Next) -> Response
         request.headers_mut().insert(REQUEST_ID, id.clone());
     }
     let mut response = next.run(request).await;
-    response.headers_mut().extend(id.map(|id| (REQUEST_ID, id)));
+    if let Some(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     response
 }
 

@@ -20,8 +20,10 @@ const STRICT_TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age
 pub(in crate::http) async fn layer(request: Request, next: Next) -> Response {
     let by_tls = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let mut response = next.run(request).await;
-    let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    response.headers_mut().extend(headers);
+    for (name, value) in HEADERS {
+        // A stream of events says `no-cache` of itself.
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
     if by_tls {
         let name = header::STRICT_TRANSPORT_SECURITY;
         response.headers_mut().insert(name, STRICT_TRANSPORT_SECURITY);

@@ -57,8 +57,8 @@ pub(super) struct ResultResponse {
 pub(super) struct ErrorResponse {
     #[schema(inline)]
     jsonrpc: Version,
-    /// That of the request; `null` where it could not be read.
-    #[schema(required = true)]
+    // That of the request; absent where it could not be read.
+    #[schema(nullable = false)]
     id: Option<Id>,
     error: ErrorObject,
 }

@@ -4,15 +4,25 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::mcp::dispatch::HttpAnswer;
-use crate::mcp::wire::{Era, RequestId, RpcError, version};
+use crate::mcp::wire::{Era, RequestId, RpcError, names, version};
 
 /// Names the session (Streamable HTTP, session management).
-pub(super) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) const SESSION_ID: HeaderName = HeaderName::from_static(names::SESSION_ID);
 /// What a 401 carries (RFC 9110 §11.6.1, RFC 6750 §3): a key was sent, and is not good.
 pub const CHALLENGE: &str = r#"Bearer realm="mbmcp", error="invalid_token""#;
 const EVENT_STREAM: &str = "text/event-stream";
 /// Names the protocol version.
-pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(names::PROTOCOL_VERSION);
+
+/// Refuses a header that is there twice: whoever stands between may have read the other one.
+pub(super) fn check_single(headers: &HeaderMap) -> Result<(), RpcError> {
+    for name in [PROTOCOL_VERSION, SESSION_ID] {
+        if headers.get_all(&name).iter().count() > 1 {
+            return Err(RpcError::invalid_request(format!("send the header `{name}` once")));
+        }
+    }
+    Ok(())
+}
 
 /// The session that a request names.
 pub(super) fn session_id(headers: &HeaderMap) -> Result<Option<String>, RpcError> {
@@ -34,8 +44,9 @@ pub(super) fn check_legacy_version(headers: &HeaderMap) -> Result<(), RpcError> 
     if protocol_version(headers).is_none_or(version::is_legacy) {
         return Ok(());
     }
-    let served = version::SUPPORTED.join(", ");
-    Err(RpcError::invalid_request(format!("`MCP-Protocol-Version` must be one of {served}")))
+    let served = version::LEGACY.join(", ");
+    let sentence = format!("with a session, `MCP-Protocol-Version` must be one of {served}");
+    Err(RpcError::invalid_request(sentence))
 }
 
 /// Whether the client says that it reads `text/event-stream`.

@@ -11,17 +11,21 @@ use crate::mcp::dispatch::HttpAnswer;
 use crate::mcp::wire::{Era, Message, RpcError};
 use crate::telemetry::call_log;
 
-/// Answers `message`. A client that goes away does not cancel its call: in this era only
-/// `notifications/cancelled` does, so the call runs in a task of its own.
+/// Answers `message`. A client that goes away does not cancel its call: in this era it may come back
+/// for the answer, so the call runs in a task of its own. Nothing cancels it yet.
 pub(super) async fn answer(
     transport: Transport,
     caller: Caller,
     parts: &Parts,
     message: Message,
 ) -> Response<Body> {
+    let id = match &message {
+        Message::Request { id, .. } => Some(id.clone()),
+        Message::Notification | Message::Response => None,
+    };
     match run(transport, caller, parts, message).await {
         Ok(answer) => response(answer),
-        Err(error) => refusal(Era::Legacy, None, error),
+        Err(error) => refusal(Era::Legacy, id.as_ref(), error),
     }
 }
 

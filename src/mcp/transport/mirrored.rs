@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::headers::PROTOCOL_VERSION;
 use crate::mcp::wire::header_param::says;
-use crate::mcp::wire::{HeaderParam, RpcError, header_value};
+use crate::mcp::wire::{HeaderParam, RpcError, header_value, names};
 
-const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const NAME: HeaderName = HeaderName::from_static("mcp-name");
+const METHOD: HeaderName = HeaderName::from_static(names::METHOD);
+const NAME: HeaderName = HeaderName::from_static(names::NAME);
 
 /// Checks the header of the version.
 pub(super) fn check_version(headers: &HeaderMap, version: &str) -> Result<(), RpcError> {
@@ -24,6 +24,7 @@ pub(super) fn check_method(
 ) -> Result<(), RpcError> {
     check_text(headers, &METHOD, method)?;
     match name {
+        None if headers.contains_key(NAME) => Err(mismatch(&NAME, "is not expected")),
         None => Ok(()),
         Some(name) => check(headers, &NAME, &Value::from(name)),
     }

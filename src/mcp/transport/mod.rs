@@ -2,12 +2,14 @@
 
 mod body;
 mod delete;
+mod departure;
 pub mod headers;
 mod legacy;
 mod mirrored;
 mod modern;
 mod not_allowed;
 mod post;
+mod running;
 mod sse;
 mod toolsets;
 
@@ -17,6 +19,8 @@ use axum::{Router, routing};
 use tokio_util::task::TaskTracker;
 
 use super::Service;
+
+pub use departure::Departure;
 
 /// What the transport needs.
 #[derive(Clone)]

@@ -1,20 +1,18 @@
 //! A POST of the modern era.
 //!
 //! What is wrong is said in this order: `_meta`, the version's header, the version, the other
-//! headers, the method, its parameters. A client that goes away cancels its call: the call runs
-//! inside the request's own future, and dropping that rolls back.
+//! headers, the method, its parameters. A client that goes away cancels its call: the call's task ends
+//! with the request, which rolls back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
-use futures_util::FutureExt as _;
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::headers::{accepts_events, refusal, response};
+use super::running::Running;
 use super::{Transport, mirrored, sse, toolsets};
 use crate::access::Caller;
 use crate::mcp::dispatch::HttpAnswer;
@@ -23,9 +21,9 @@ use crate::mcp::tools::Toolsets;
 use crate::mcp::wire::meta::Envelope;
 use crate::mcp::wire::{Era, HeaderParam, Message, RequestMeta, RpcError, version};
 use crate::mcp::{ModernRequest, Notices, Service};
-use crate::telemetry::call_log;
 
-/// A call that has not answered by then is answered by a stream, whose comments keep the connection.
+/// A call that has not answered by then, counted from when its caller's right is proven, is answered by
+/// a stream, whose comments keep the connection.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Answers `message`.
@@ -51,7 +49,7 @@ pub(super) async fn answer(
                 Err(error) => return refusal(Era::Modern, Some(&id), error),
             };
             let request = ModernRequest { id, method, params, meta, toolsets };
-            run(transport.service, caller, request, accepts_events(&parts.headers)).await
+            run(transport, caller, request, parts).await
         }
     }
 }
@@ -64,20 +62,15 @@ fn admit(
     envelope: Envelope<'_>,
 ) -> Result<(RequestMeta, Option<Toolsets>), RpcError> {
     let headers = &parts.headers;
-    let named = match method {
-        "tools/call" | "prompts/get" => envelope.name,
-        "resources/read" => envelope.uri,
-        _ => None,
-    };
+    let named = envelope.named(method).map(str::to_owned);
     let meta = RequestMeta::read(envelope.meta)?;
     mirrored::check_version(headers, &meta.version)?;
     if meta.version != version::MODERN {
         return Err(RpcError::unsupported_version(&meta.version));
     }
-    let named = named.as_ref().and_then(Value::as_str);
-    mirrored::check_method(headers, method, named)?;
+    mirrored::check_method(headers, method, named.as_deref())?;
     if method == "tools/call"
-        && let Some(tool) = named.and_then(|name| service.handler.tool(name))
+        && let Some(tool) = named.and_then(|name| service.handler.tool(&name))
     {
         let params = HeaderParam::declared(&tool.input_schema);
         let arguments = envelope.arguments.map(|raw| serde_json::from_str(raw.get()));
@@ -89,25 +82,31 @@ fn admit(
 
 /// Runs the call: as JSON, or as a stream where it says something before its answer or takes long.
 async fn run(
-    service: Arc<Service>,
+    transport: Transport,
     caller: Caller,
     request: ModernRequest,
-    events: bool,
+    parts: &Parts,
 ) -> Response<Body> {
     let (sender, mut inbox) = mpsc::channel(WAITING);
+    let events = accepts_events(&parts.headers);
     let notices = if events { Notices::new(&request.meta, sender) } else { Notices::default() };
-    let mut call = call_log::within(call_log::current(), async move {
-        service.modern(&caller, &request, &notices).await
-    })
-    .boxed();
+    let (proven, service) = (notices.proven(), transport.service);
+    let mut call =
+        Running::start(&transport.tasks, &parts.extensions, request.id.clone(), async move {
+            service.modern(&caller, &request, &notices).await
+        });
     if !events {
-        return response(call.await);
+        return response(call.answer().await);
     }
+    let slow = async {
+        proven.notified().await;
+        tokio::time::sleep(PATIENCE).await;
+    };
     let first = tokio::select! {
         biased;
-        answer = &mut call => return response(answer),
+        answer = call.answer() => return response(answer),
         Some(notice) = inbox.recv() => Some(notice),
-        () = tokio::time::sleep(PATIENCE) => None,
+        () = slow => None,
     };
     sse::response(first, inbox, call)
 }

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::Response;
 
-use super::headers::{check_content_type, protocol_version, refusal};
+use super::headers::{check_content_type, check_single, protocol_version, refusal};
 use super::{Transport, body, legacy, modern};
 use crate::access::Caller;
 use crate::mcp::wire::meta::Envelope;
@@ -38,6 +38,7 @@ async fn receive(
     headers: &axum::http::HeaderMap,
     body: Body,
 ) -> Result<Message, RpcError> {
+    check_single(headers)?;
     check_content_type(headers)?;
     Message::parse(&body::read(body, transport.max_body_bytes).await?)
 }

@@ -8,16 +8,15 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response};
 use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::future::BoxFuture;
 use futures_util::stream;
 use tokio::sync::mpsc;
 
-use crate::mcp::dispatch::HttpAnswer;
+use super::running::Running;
 
 /// Comments in between, so that nothing on the way takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// A running call, whose answer ends the stream. Dropping it cancels the call.
+/// A call and what it says, up to the answer that ends the stream.
 struct Answering {
     first: Option<Vec<u8>>,
     inbox: mpsc::Receiver<Vec<u8>>,
@@ -25,7 +24,7 @@ struct Answering {
 }
 
 enum Call {
-    Running(BoxFuture<'static, HttpAnswer>),
+    Running(Running),
     Answered(Vec<u8>),
     Ended,
 }
@@ -39,7 +38,7 @@ impl Answering {
             match &mut self.call {
                 Call::Running(call) => tokio::select! {
                     Some(notice) = self.inbox.recv() => return Some(notice),
-                    answer = call => self.call = Call::Answered(answer.body),
+                    answer = call.answer() => self.call = Call::Answered(answer.body),
                 },
                 Call::Answered(body) => {
                     let body = std::mem::take(body);
@@ -57,7 +56,7 @@ impl Answering {
 pub(super) fn response(
     first: Option<Vec<u8>>,
     inbox: mpsc::Receiver<Vec<u8>>,
-    call: BoxFuture<'static, HttpAnswer>,
+    call: Running,
 ) -> Response<Body> {
     let answering = Answering { first, inbox, call: Call::Running(call) };
     let events = stream::unfold(answering, async |mut answering| {

@@ -75,6 +75,10 @@ impl Raw {
         if self.jsonrpc.as_deref() != Some("2.0") {
             return Err(RpcError::invalid_request("`jsonrpc` must be \"2.0\""));
         }
+        // Nor is it an array, which would be read by place: headers mirror fields by name.
+        if self.params.as_ref().is_some_and(|params| !params.get().starts_with('{')) {
+            return Err(RpcError::invalid_request("`params` must be an object"));
+        }
         let answers = self.result.is_some() || self.error.is_some();
         let id = self.id.as_deref().map(request_id).transpose()?;
         match (self.method, id, answers) {
@@ -143,6 +147,8 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":1}"#,
             r#"{"jsonrpc":"2.0","result":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}"#,
         ] {
             assert_eq!(code(invalid), -32600, "{invalid}");
         }

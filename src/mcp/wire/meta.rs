@@ -38,11 +38,23 @@ pub struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads them; what is no object has none of them.
+    /// Reads them.
     #[must_use]
     pub fn of(params: Option<&'a RawValue>) -> Self {
         let read = params.map(|params| serde_json::from_str(params.get()).unwrap_or_default());
         read.unwrap_or_default()
+    }
+
+    /// What a request of `method` names, which `Mcp-Name` repeats (2026-07-28, streamable HTTP,
+    /// standard request headers).
+    #[must_use]
+    pub fn named(&self, method: &str) -> Option<&str> {
+        let field = match method {
+            "tools/call" | "prompts/get" => &self.name,
+            "resources/read" => &self.uri,
+            _ => &None,
+        };
+        field.as_ref()?.as_str()
     }
 
     /// The version that the request names, if it names one.

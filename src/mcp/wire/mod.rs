@@ -7,6 +7,7 @@ pub mod error;
 pub mod header_param;
 pub mod header_value;
 pub mod meta;
+pub mod names;
 mod nul;
 pub mod render;
 pub mod version;

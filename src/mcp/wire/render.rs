@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    CacheScope, CallToolResult, CompleteResult, ContentBlock, DiscoverResult, Era, GetPromptResult,
+    CacheScope, CallToolResult, CompleteResult, ContentBlock, DiscoverResult, GetPromptResult,
     Implementation, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
     ListResourcesResult, ListToolsResult, MetaObject, ReadResourceResult, RequestId, RpcError,
     meta,
@@ -28,17 +28,6 @@ pub enum Form {
     },
 }
 
-impl Form {
-    /// The era of the form.
-    #[must_use]
-    pub fn era(self) -> Era {
-        match self {
-            Self::Legacy => Era::Legacy,
-            Self::Modern { .. } => Era::Modern,
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Response<'a, T> {
     jsonrpc: &'static str,
@@ -49,6 +38,7 @@ struct Response<'a, T> {
 #[derive(Serialize)]
 struct ErrorResponse<'a> {
     jsonrpc: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a RequestId>,
     error: ErrorObject<'a>,
 }
@@ -81,7 +71,8 @@ pub fn result<T: Serialize + Shape>(
     })
 }
 
-/// The error to request `id`, or to a message whose id could not be read.
+/// The error to request `id`; to a message whose id could not be read, without one, as the schemas of
+/// MCP have it since 2025-11-25 (JSON-RPC itself writes `null`).
 #[must_use]
 pub fn error(id: Option<&RequestId>, error: &RpcError) -> Vec<u8> {
     let object =

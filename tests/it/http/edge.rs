@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -60,6 +61,21 @@ async fn a_header_from_an_untrusted_peer_is_not_read() {
 }
 
 #[tokio::test]
+async fn what_is_no_text_does_not_lead_to_another_header() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let through_a_proxy = HeaderValue::from_bytes(b"\xff, 203.0.113.9").unwrap();
+    let mut held_off = false;
+    for n in 0..60 {
+        let request = Client::new(&server.url, &made_up()).request(Method::POST);
+        let request = request.header("x-forwarded-for", through_a_proxy.clone());
+        let reply = Reply::of(request.header("forwarded", format!("for=6.6.6.{n}"))).await;
+        held_off |= reply.status == 429;
+    }
+    assert!(held_off, "each request had an address of its own");
+}
+
+#[tokio::test]
 async fn a_page_of_another_origin_is_refused_before_its_key_is_asked_for() {
     let database = Database::new().await;
     let server = Server::with(&database, &[("ALLOWED_ORIGINS", "https://app.test")]).await;
@@ -81,6 +97,16 @@ async fn a_page_of_another_origin_is_refused_before_its_key_is_asked_for() {
             refused.json();
         }
     }
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_names_nothing() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let key = database.editor("a").await.key;
+    let odd = Client::at_path(&server.url, "/mcp/%FF", &key).rpc("ping", json!({})).await;
+    let unknown = Client::at_path(&server.url, "/mcp/unknown", &key).rpc("ping", json!({})).await;
+    assert_eq!((odd.status, &odd.text), (404, &unknown.text));
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn what_is_no_message_is_refused_by_status_and_code() {
         (r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#, 400, -32600),
         (r#"{"jsonrpc":"2.0","id":"a\u0000","method":"ping"}"#, 400, -32600),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call"}"#, 200, -32602),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[1]}"#, 200, -32602),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[1]}"#, 400, -32600),
     ] {
         let reply = client.post(body).await;
         assert_eq!((reply.status, reply.code()), (status, code), "{body}: {}", reply.text);

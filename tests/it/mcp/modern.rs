@@ -183,6 +183,33 @@ async fn the_header_of_a_name_says_what_the_body_says() {
 }
 
 #[tokio::test]
+async fn headers_and_fields_that_could_be_read_in_two_ways_are_refused() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let legacy = server.session(&database.editor("a").await).await;
+    let client = legacy.modern();
+    let modern = ("mcp-protocol-version", MODERN);
+    let call = ("mcp-method", "tools/call");
+    let nameless = json!({ "arguments": {}, "_meta": modern_meta() });
+    let reply = raw(&client, "tools/call", nameless, &[modern, call, ("mcp-name", "whoami")]).await;
+    assert_eq!((reply.status, reply.code()), (400, -32020), "{}", reply.text);
+    let by_place = json!([modern_meta(), "memory-bank://secret.md", null, null]);
+    let headers = [modern, ("mcp-method", "resources/read"), ("mcp-name", "memory-bank://a.md")];
+    let reply = raw(&client, "resources/read", by_place, &headers).await;
+    assert_eq!((reply.status, reply.code()), (400, -32600), "{}", reply.text);
+    let old = ("mcp-protocol-version", "2025-11-25");
+    for headers in [[old, modern], [modern, old], [old, old]] {
+        let reply = raw(&legacy, "tools/list", json!({}), &headers).await;
+        assert_eq!((reply.status, reply.code()), (400, -32600), "{}", reply.text);
+    }
+    let session = legacy.session.clone().unwrap();
+    let twice = [("mcp-session-id", session.as_str())];
+    assert_eq!(raw(&legacy, "tools/list", json!({}), &twice).await.status, 400);
+    let key = client.request(Method::POST).header("x-api-key", "another");
+    assert_eq!(Reply::of(key).await.status, 401);
+}
+
+#[tokio::test]
 async fn errors_have_the_codes_and_statuses_of_their_era() {
     let database = Database::new().await;
     let server = Server::on(&database).await;

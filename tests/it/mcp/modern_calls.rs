@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use mbmcp::model::{Role, Scope};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::harness::{Client, Database, Login, Reply, Server, eventually};
@@ -84,6 +86,74 @@ async fn a_client_that_leaves_before_its_answer_has_stored_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_client_has_sent_beside_does_not_hide_that_it_left() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let client = server.client(&database.editor("a").await).modern();
+    client.write("plan.md", "before").await;
+    let arguments = json!({ "filename": "plan.md", "content": "after" });
+    let params = json!({ "name": "write_memory_bank_file", "arguments": arguments });
+    let request = client.rpc_request("tools/call", params).build().unwrap();
+    let lines = request.headers().iter();
+    let lines = lines.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
+    let head = format!("POST /mcp HTTP/1.1\r\nHost: a\r\n{}", lines.collect::<String>());
+    let body = String::from_utf8(request.body().unwrap().as_bytes().unwrap().to_vec()).unwrap();
+    let message = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    // Nothing, the beginning of another request, or a whole one.
+    for beside in ["", "\r\n", &message] {
+        let mut blocker = database.connect(Login::Owner).await;
+        let lock = blocker.transaction().await.unwrap();
+        lock.batch_execute("select from documents for update").await.unwrap();
+        let mut stream =
+            TcpStream::connect(server.url.trim_start_matches("http://")).await.unwrap();
+        stream.write_all(message.as_bytes()).await.unwrap();
+        let watcher = database.connect(Login::Owner).await;
+        let running = async |wanted: i64| {
+            let seen: i64 = watcher.query_one(RUNNING, &[]).await.unwrap().get(0);
+            (seen == wanted).then_some(())
+        };
+        eventually("the write's wait for the lock", async || running(1).await).await;
+        stream.write_all(beside.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(stream);
+        let ended = eventually("the end of the call's statement", async || running(0).await);
+        timeout(Duration::from_secs(1), ended).await.expect("it runs for more than a second");
+        lock.rollback().await.unwrap();
+        let read = client.ok("read_memory_bank_file", json!({ "filename": "plan.md" })).await;
+        assert_eq!(read["content"], "before", "{beside:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_status_of_its_own_waits_for_a_busy_database() {
+    let database = Database::new().await;
+    let server = Server::with(&database, &[("DB_MAX_CONNECTIONS", "1")]).await;
+    let client = server.client(&database.editor("a").await).modern();
+    client.write("plan.md", "before").await;
+    let mut blocker = database.connect(Login::Owner).await;
+    let lock = blocker.transaction().await.unwrap();
+    lock.batch_execute("select from documents for update").await.unwrap();
+    let busy = client.clone();
+    let arguments = json!({ "filename": "plan.md", "content": "after" });
+    let write = tokio::spawn(async move { busy.call("write_memory_bank_file", arguments).await });
+    let watcher = database.connect(Login::Owner).await;
+    eventually("the write's wait for the lock", async || {
+        let seen: i64 = watcher.query_one(RUNNING, &[]).await.unwrap().get(0);
+        (seen == 1).then_some(())
+    })
+    .await;
+    // Knows nothing of the database.
+    assert_eq!(client.rpc("no/such", json!({})).await.status, 404);
+    watcher.batch_execute("delete from memberships").await.unwrap();
+    let late = client.clone();
+    let refused = tokio::spawn(async move { late.rpc("tools/list", json!({})).await });
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    lock.rollback().await.unwrap();
+    assert_eq!(refused.await.unwrap().status, 401);
+    write.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_call_that_takes_long_is_answered_by_a_stream() {
     let database = Database::new().await;
     let server = Server::on(&database).await;
@@ -112,6 +182,8 @@ async fn a_call_that_takes_long_is_answered_by_a_stream() {
         assert_eq!((reply.status, &reply.headers["content-type"]), (200, &kind.parse().unwrap()));
         if kind == "text/event-stream" {
             assert_eq!(reply.headers["x-accel-buffering"], "no");
+            let caching: Vec<_> = reply.headers.get_all("cache-control").iter().collect();
+            assert_eq!(caching, ["no-cache"]);
             let data = reply.text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
             let answer: serde_json::Value = serde_json::from_str(data).unwrap();
             assert_eq!((&answer["id"], &answer["result"]["isError"]), (&json!(1), &json!(false)));
