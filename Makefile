@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-supabase conformance lint check-deploy openapi fmt clean
+.PHONY: help run test test-supabase conformance fuzz-api lint check-deploy openapi fmt clean
 
 help: ## say what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,6 +24,9 @@ test-supabase: ## run the integration tests on an emulated Supabase (ARGS="name"
 
 conformance: ## run the official conformance suite against the server
 	@scripts/conformance
+
+fuzz-api: ## call the REST API with what its document allows, and with what it does not
+	@scripts/fuzz-api
 
 lint: ## check formatting, clippy and the scripts
 	@scripts/need cc

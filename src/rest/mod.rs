@@ -11,6 +11,7 @@ mod error;
 mod etag;
 mod input;
 pub mod keys;
+mod named;
 mod paging;
 pub mod problem;
 mod project;

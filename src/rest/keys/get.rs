@@ -1,6 +1,5 @@
 //! `GET /api/v1/projects/{project}/keys/{key}`: one key.
 
-use axum::extract::Path;
 use axum::response::Response;
 use uuid::Uuid;
 
@@ -9,6 +8,7 @@ use crate::rest::RestError;
 use crate::rest::documented::ProjectPath;
 use crate::rest::etag::tagged;
 use crate::rest::keys::{KeyPath, KeyView};
+use crate::rest::named::Named;
 use crate::rest::project::ProjectAdmin;
 use crate::store::pg::api_keys;
 
@@ -29,7 +29,7 @@ use crate::store::pg::api_keys;
 )]
 pub(in crate::rest) async fn handler(
     admin: ProjectAdmin,
-    Path((_, id)): Path<(String, Uuid)>,
+    Named((_, id)): Named<(String, Uuid)>,
 ) -> Result<Response, RestError> {
     let found = admin.read(async |tx, desk| Ok(api_keys::find(tx, desk.project, KeyId(id)).await?));
     let key = found.await?.ok_or_else(RestError::not_found)?;

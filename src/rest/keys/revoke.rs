@@ -1,6 +1,5 @@
 //! `DELETE /api/v1/projects/{project}/keys/{key}`: revokes a key for good.
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use uuid::Uuid;
 
@@ -9,6 +8,7 @@ use crate::model::KeyId;
 use crate::rest::RestError;
 use crate::rest::documented::ProjectPath;
 use crate::rest::keys::KeyPath;
+use crate::rest::named::Named;
 use crate::rest::project::ProjectAdmin;
 
 #[utoipa::path(
@@ -23,7 +23,7 @@ use crate::rest::project::ProjectAdmin;
 )]
 pub(in crate::rest) async fn handler(
     admin: ProjectAdmin,
-    Path((_, id)): Path<(String, Uuid)>,
+    Named((_, id)): Named<(String, Uuid)>,
 ) -> Result<StatusCode, RestError> {
     let revoked = admin.write(async |tx, desk| Ok(revoke(tx, &admin.keys(desk), KeyId(id)).await?));
     revoked.await?;

@@ -1,7 +1,6 @@
 //! `POST /api/v1/projects/{project}/keys/{key}/rotate`: issues a key in place of another, which lives
 //! on for a while.
 
-use axum::extract::Path;
 use axum::response::Response;
 use serde::Deserialize;
 use time::Duration;
@@ -14,6 +13,7 @@ use crate::rest::RestError;
 use crate::rest::documented::{ProjectPath, RepeatHeader};
 use crate::rest::input::Input;
 use crate::rest::keys::{IssuedKey, KeyPath};
+use crate::rest::named::Named;
 use crate::rest::project::ProjectAdmin;
 use crate::rest::repeat::Repeat;
 
@@ -48,7 +48,7 @@ pub struct Rotation {
 )]
 pub(in crate::rest) async fn handler(
     admin: ProjectAdmin,
-    Path((_, id)): Path<(String, Uuid)>,
+    Named((_, id)): Named<(String, Uuid)>,
     repeat: Repeat,
     Input { value: rotation, sha256 }: Input<Rotation>,
 ) -> Result<Response, RestError> {

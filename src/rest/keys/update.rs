@@ -1,6 +1,5 @@
 //! `PATCH /api/v1/projects/{project}/keys/{key}`: changes label, limit, scopes downwards, expiry.
 
-use axum::extract::Path;
 use axum::response::Response;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -13,6 +12,7 @@ use crate::rest::documented::{IfMatchHeader, ProjectPath};
 use crate::rest::etag::{IfMatch, tagged};
 use crate::rest::input::Input;
 use crate::rest::keys::{KeyPath, KeyView};
+use crate::rest::named::Named;
 use crate::rest::project::ProjectAdmin;
 use crate::store::pg::api_keys;
 
@@ -58,7 +58,7 @@ fn new_end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NewEnd, D::Erro
 )]
 pub(in crate::rest) async fn handler(
     admin: ProjectAdmin,
-    Path((_, id)): Path<(String, Uuid)>,
+    Named((_, id)): Named<(String, Uuid)>,
     if_match: IfMatch,
     Input { value, .. }: Input<KeyPatch>,
 ) -> Result<Response, RestError> {

@@ -22,7 +22,7 @@ pub struct KeyView {
     hint: String,
     #[schema(inline)]
     environment: Environment,
-    /// What it can do now.
+    // Described at the type: see `http::health` of what utoipa makes of it here.
     #[schema(inline)]
     state: State,
     #[schema(inline)]
@@ -52,6 +52,7 @@ enum Environment {
     Test,
 }
 
+/// What a key can do now.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
