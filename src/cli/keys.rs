@@ -1,10 +1,11 @@
-//! `mbmcp keys`: issues, lists and revokes API keys, with the database's own login.
+//! `mbmcp keys`: issues, lists, rotates and revokes API keys, with the database's own login.
 
 use clap::Subcommand;
 use serde_json::json;
 use time::Duration;
 
 use super::{Failure, output, policy, store};
+use crate::access::key::ApiKey;
 use crate::access::keys::KeyState;
 use crate::access::keys::operator::{KeyRequest, Operator};
 use crate::model::clock::rfc3339;
@@ -18,6 +19,8 @@ pub(super) enum Command {
     Create(Create),
     /// List the keys of a project
     List(List),
+    /// Issue a key in place of another; it is shown once
+    Rotate(Rotate),
     /// Revoke a key for good
     Revoke(Revoke),
 }
@@ -61,6 +64,21 @@ pub(super) struct List {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct Rotate {
+    /// The project's short name
+    #[arg(long)]
+    project: String,
+    /// Seconds that the old key lives on, at most 30 days and never past its own end
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=2_592_000))]
+    grace_seconds: u32,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// The key's id, as `keys list` shows it
+    id: uuid::Uuid,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct Revoke {
     /// The project's short name
     #[arg(long)]
@@ -74,6 +92,7 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Create(args) => create(args).await,
         Command::List(args) => list(&args).await,
+        Command::Rotate(args) => rotate(&args).await,
         Command::Revoke(args) => revoke(&args).await,
     }
 }
@@ -91,13 +110,28 @@ async fn create(args: Create) -> Result<(), Failure> {
     let (store, platform) = (store()?, Platform::of_operator());
     let operator = Operator { store: &store, ambient: &ambient, policy: policy()? };
     let (id, key) = operator.create(&platform, &request, args.role).await?;
-    if args.json {
+    show(id, &key, args.json);
+    Ok(())
+}
+
+async fn rotate(args: &Rotate) -> Result<(), Failure> {
+    let (store, ambient) = (store()?, Ambient::default());
+    let operator = Operator { store: &store, ambient: &ambient, policy: policy()? };
+    let (platform, grace) = (Platform::of_operator(), Duration::seconds(args.grace_seconds.into()));
+    let rotated = operator.rotate(&platform, &args.project, KeyId(args.id), grace);
+    let (id, key) = rotated.await?;
+    show(id, &key, args.json);
+    Ok(())
+}
+
+/// Prints the only copy of a key.
+fn show(id: KeyId, key: &ApiKey, as_json: bool) {
+    if as_json {
         output::data(&json!({ "id": id, "key": key.reveal() }).to_string());
     } else {
         output::data(key.reveal());
         output::talk("keep it: it is not stored and cannot be shown again");
     }
-    Ok(())
 }
 
 async fn list(args: &List) -> Result<(), Failure> {

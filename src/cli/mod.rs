@@ -42,7 +42,7 @@ enum Command {
     Stdio(stdio::Args),
     /// Bring the database's schema up to this build
     Migrate(migrate::Args),
-    /// Issue, list and revoke API keys
+    /// Issue, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(keys::Command),
     /// Bring the Markdown files of a folder into a project

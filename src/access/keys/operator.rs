@@ -162,16 +162,42 @@ impl Operator<'_> {
             let desk = self.desk(find(tx, project).await?, &actor);
             Ok(change::revoke(tx, &desk, id).await?)
         });
-        revoked.await.map_err(|error| match error {
-            OperatorError::Key(KeyError::NotFound) => {
-                OperatorError::NoKey { project: project.to_owned(), id }
-            }
-            error => error,
-        })
+        revoked.await.map_err(|error| no_key(error, project, id))
+    }
+
+    /// Issues a key in place of another, which lives on for `grace`. What is returned is the only
+    /// copy of it.
+    ///
+    /// # Errors
+    /// See [`OperatorError`].
+    pub async fn rotate(
+        &self,
+        platform: &Platform,
+        project: &str,
+        id: KeyId,
+        grace: Duration,
+    ) -> Result<(KeyId, ApiKey), OperatorError> {
+        let actor = Actor::cli();
+        let rotated = self.store.write(platform, async |tx| {
+            let desk = self.desk(find(tx, project).await?, &actor);
+            let issued = change::rotate(tx, &desk, id, grace).await?;
+            Ok((issued.key.id, issued.plaintext))
+        });
+        rotated.await.map_err(|error| no_key(error, project, id))
     }
 
     fn desk<'a>(&'a self, project: ProjectId, actor: &'a Actor) -> KeyDesk<'a> {
         KeyDesk { project, actor, ambient: self.ambient, policy: self.policy }
+    }
+}
+
+/// The error with the names that the operator gave.
+fn no_key(error: OperatorError, project: &str, id: KeyId) -> OperatorError {
+    match error {
+        OperatorError::Key(KeyError::NotFound) => {
+            OperatorError::NoKey { project: project.to_owned(), id }
+        }
+        error => error,
     }
 }
 

@@ -6,7 +6,7 @@ use super::{run, text};
 use crate::harness::{Client, Database, Login, Server};
 
 #[tokio::test]
-async fn a_key_is_created_used_listed_and_revoked() {
+async fn a_key_is_created_used_listed_rotated_and_revoked() {
     let database = Database::new().await;
     let url = database.url(Login::Server);
     let variables = [("DATABASE_URL", url.as_str())];
@@ -35,6 +35,14 @@ async fn a_key_is_created_used_listed_and_revoked() {
         lines[0].contains(id) && lines[0].contains("ann's laptop") && lines[0].contains("active")
     );
     assert!(!listed.contains(key));
+
+    let rotate = ["rotate", "--project", "team", "--grace-seconds", "60", "--json", id];
+    let rotated = keys(&rotate).await;
+    let rotated: Value = serde_json::from_slice(&rotated.stdout).unwrap();
+    let mut next = Client::new(&server.url, rotated["key"].as_str().unwrap());
+    next.initialize().await;
+    assert!(text(&keys(&["list", "--project", "team"]).await.stdout).contains("rotated"));
+    assert_eq!(client.rpc("ping", json!({})).await.status, 200);
 
     assert!(keys(&["revoke", "--project", "team", id]).await.status.success());
     let listed = keys(&["list", "--project", "team", "--json"]).await;
