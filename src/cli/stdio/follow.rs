@@ -16,8 +16,9 @@ use super::message::{answers, one_line};
 use super::refusal::Refusal;
 use super::session::Session;
 use crate::cli::output::Lines;
+use crate::mcp::wire::names;
 
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static(names::LAST_EVENT_ID);
 /// The pause before a stream is resumed, unless the server names one, within these bounds.
 const PAUSE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::session::PROTOCOL_VERSION;
 use crate::mcp::wire::meta::Envelope;
-use crate::mcp::wire::{header_value, version};
+use crate::mcp::wire::{header_value, names, version};
 
-const METHOD: HeaderName = HeaderName::from_static("mcp-method");
-const NAME: HeaderName = HeaderName::from_static("mcp-name");
+const METHOD: HeaderName = HeaderName::from_static(names::METHOD);
+const NAME: HeaderName = HeaderName::from_static(names::NAME);
 
 /// The fields of a modern message that its headers repeat.
 #[derive(Debug, PartialEq, Eq)]
