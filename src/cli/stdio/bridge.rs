@@ -192,12 +192,23 @@ impl Bridge {
         });
     }
 
-    /// Ends the session.
+    /// Ends the session of now.
     async fn leave(&self) {
         if let Some(session) = self.sessions.now().filter(|session| session.is_kept()) {
-            // The server ends it by itself, only later.
-            let _refused =
-                self.endpoint.send(Method::DELETE, session.headers(), String::new()).await;
+            self.end(&session).await;
         }
+    }
+
+    /// Ends a session that another one has displaced; nothing waits for it.
+    pub(super) fn end_displaced(self: &Arc<Self>, session: Arc<Session>) {
+        let this = self.clone();
+        self.requests.spawn(async move {
+            let _late = timeout(FAREWELL, this.end(&session)).await;
+        });
+    }
+
+    async fn end(&self, session: &Session) {
+        // The server ends it by itself, only later.
+        let _refused = self.endpoint.send(Method::DELETE, session.headers(), String::new()).await;
     }
 }

@@ -76,13 +76,16 @@ impl Bridge {
     }
 
     /// Opens a session for the client.
-    async fn initialize(&self, text: &str, id: &Value) -> Result<String, Refusal> {
+    async fn initialize(self: &Arc<Self>, text: &str, id: &Value) -> Result<String, Refusal> {
+        let _one_at_a_time = self.sessions.opening.lock().await;
         let response = self.post(HeaderMap::new(), text).await?;
         let headers = response.headers().clone();
         let line =
             self.response(Answer::read(response).await?, id, None, Some(&self.output)).await?;
-        if let Some(session) = Session::opened(text, &headers, &line) {
-            self.sessions.set(session);
+        if let Some(session) = Session::opened(text, &headers, &line)
+            && let Some(displaced) = self.sessions.set(&Arc::new(session))
+        {
+            self.end_displaced(displaced);
         }
         Ok(line)
     }
@@ -105,7 +108,7 @@ impl Bridge {
 
     /// A session instead of `lost`, opened with the client's own words.
     async fn replace(self: &Arc<Self>, lost: &Arc<Session>) -> Result<Arc<Session>, Refusal> {
-        let _one_at_a_time = self.sessions.replacing.lock().await;
+        let _one_at_a_time = self.sessions.opening.lock().await;
         if let Some(session) = self.sessions.instead_of(lost) {
             return Ok(session);
         }
@@ -120,7 +123,9 @@ impl Bridge {
         })?;
         let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
         self.post(session.headers(), &initialized.to_string()).await?;
-        let session = self.sessions.set(session);
+        let session = Arc::new(session);
+        // What it displaces is `lost`: nothing else was opened meanwhile.
+        self.sessions.set(&session);
         self.listen_in(session.clone());
         Ok(session)
     }

@@ -24,8 +24,9 @@ pub(super) struct Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     now: Mutex<Option<Arc<Session>>>,
-    /// Held while a lost session is replaced, so that many lost calls open one session.
-    pub(super) replacing: tokio::sync::Mutex<()>,
+    /// Held while a session is opened, so that many lost calls open one, and none displaces one
+    /// that the client opens.
+    pub(super) opening: tokio::sync::Mutex<()>,
 }
 
 #[derive(Deserialize)]
@@ -67,10 +68,11 @@ impl Sessions {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn set(&self, session: Session) -> Arc<Session> {
-        let session = Arc::new(session);
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone());
-        session
+    /// Makes `session` that of now; gives the one before, if that is another one for the server too.
+    pub(super) fn set(&self, session: &Arc<Session>) -> Option<Arc<Session>> {
+        let before =
+            self.now.lock().unwrap_or_else(PoisonError::into_inner).replace(session.clone());
+        before.filter(|before| before.is_kept() && before.id != session.id)
     }
 
     /// The session of now, if it is another one than `lost`.

@@ -7,6 +7,7 @@ mod modern;
 mod network;
 mod official;
 mod recorder;
+mod sessions;
 
 use std::path::Path;
 use std::process::Stdio as Pipe;
@@ -62,7 +63,9 @@ impl Stdio {
     /// Writes a line as it is.
     pub async fn line(&mut self, line: &str) {
         let input = self.input.as_mut().expect("the input is open");
-        input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        let line = format!("{line}\n");
+        let written = timeout(PATIENCE, input.write_all(line.as_bytes())).await;
+        written.expect("the input is read").unwrap();
     }
 
     /// Writes a request.
