@@ -1,7 +1,6 @@
 //! Many messages at once, in order where order matters, and an orderly end.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::Method;
@@ -12,15 +11,20 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::cancellable::Cancellable;
 use super::endpoint::Endpoint;
+use super::exchange::INTERNAL;
 use super::input::{Input, Line, MAX_LINE_BYTES};
 use super::message::{Kind, Message, error};
 use super::session::{Session, Sessions};
 use crate::cli::output::{self, Lines};
 use crate::http::Lifecycle;
 
-/// Requests at once; more are not read yet. Subscriptions do not count, since they last.
+/// Requests at once; more wait. Subscriptions do not count, since they last.
 const AT_ONCE: usize = 64;
+/// Requests that wait; more are refused, since what comes after them must be read: it may cancel
+/// one of them.
+const WAITING: usize = 1024;
 /// How long requests may go on after the end of the input. Clients kill soon after.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a message without an answer may hold up those after it.
@@ -35,10 +39,12 @@ pub(super) struct Bridge {
     pub(super) endpoint: Endpoint,
     pub(super) output: Lines,
     pub(super) sessions: Sessions,
-    slots: Arc<Semaphore>,
+    /// For requests that wait or are under way.
+    places: Arc<Semaphore>,
+    /// For those that are under way.
+    slots: Semaphore,
     requests: TaskTracker,
-    /// The requests of the modern era that can be cancelled, by their ids.
-    cancellable: Mutex<HashMap<Value, CancellationToken>>,
+    cancellable: Cancellable,
     /// Cancelled at the end: what would go on for ever.
     lasting: CancellationToken,
     /// Cancelled when another session is listened in.
@@ -51,9 +57,10 @@ impl Bridge {
             endpoint,
             output: Lines::start(),
             sessions: Sessions::default(),
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            slots: Semaphore::new(AT_ONCE),
             requests: TaskTracker::new(),
-            cancellable: Mutex::default(),
+            cancellable: Cancellable::default(),
             lasting: CancellationToken::new(),
             listening: Mutex::default(),
         })
@@ -118,7 +125,7 @@ impl Bridge {
     async fn take(self: &Arc<Self>, message: Message) {
         let id = match &message.kind {
             Kind::Request { id, .. } => id.clone(),
-            Kind::Notification { cancels: Some(id), .. } if self.cancel(id) => return,
+            Kind::Notification { cancels: Some(id), .. } if self.cancellable.cancel(id) => return,
             Kind::Notification { .. } | Kind::Other => {
                 if timeout(UNANSWERED, self.tell(&message)).await.is_err() {
                     output::talk("mbmcp: the server does not take a notification");
@@ -129,45 +136,52 @@ impl Bridge {
         if message.mirror.is_none() && message.asks_for("initialize") {
             return self.request(&message, &id).await;
         }
-        let subscribes = message.asks_for("subscriptions/listen");
-        let slot = if subscribes { None } else { self.slots.clone().acquire_owned().await.ok() };
-        self.spawn(message, id, slot, subscribes);
+        let place = if message.asks_for("subscriptions/listen") {
+            None
+        } else if let Ok(place) = self.places.clone().try_acquire_owned() {
+            Some(place)
+        } else {
+            let sentence = format!("{WAITING} requests wait: send it again when some are answered");
+            return self.output.write(error(Some(&id), INTERNAL, &sentence)).await;
+        };
+        self.spawn(message, id, place);
     }
 
-    fn spawn(
-        self: &Arc<Self>,
-        message: Message,
-        id: Value,
-        slot: Option<OwnedSemaphorePermit>,
-        lasts: bool,
-    ) {
-        let cancelled = if lasts { self.lasting.child_token() } else { CancellationToken::new() };
-        let cancellable = message.mirror.is_some();
-        if cancellable {
-            self.cancellable().insert(id.clone(), cancelled.clone());
-        }
+    /// Passes a request on, beside the messages after it. One without a place lasts.
+    fn spawn(self: &Arc<Self>, message: Message, id: Value, place: Option<OwnedSemaphorePermit>) {
+        let waits = place.is_some();
+        let token = if waits { CancellationToken::new() } else { self.lasting.child_token() };
+        let cancelled = self.cancellable.note(&id, token);
         let this = self.clone();
         self.requests.spawn(async move {
             tokio::select! {
-                () = this.request(&message, &id) => {}
-                // Its connection is closed with it, which is what cancels there.
+                biased;
+                // Its connection is closed with it, which is what cancels in the modern era.
                 () = cancelled.cancelled() => {}
+                () = this.in_turn(&message, &id, &cancelled, waits) => {}
             }
-            if cancellable {
-                this.cancellable().remove(&id);
-            }
-            drop(slot);
+            this.cancellable.forget(&id, &cancelled);
+            drop(place);
         });
     }
 
-    /// Cancels the modern request `id`; whether there is one.
-    fn cancel(&self, id: &Value) -> bool {
-        let found = self.cancellable().remove(id);
-        found.inspect(CancellationToken::cancel).is_some()
-    }
-
-    fn cancellable(&self) -> MutexGuard<'_, HashMap<Value, CancellationToken>> {
-        self.cancellable.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Passes a request on once it is its turn, if it `waits` for that.
+    async fn in_turn(
+        self: &Arc<Self>,
+        message: &Message,
+        id: &Value,
+        cancelled: &Arc<CancellationToken>,
+        waits: bool,
+    ) {
+        let _slot = if waits { self.slots.acquire().await.ok() } else { None };
+        if message.mirror.is_none() {
+            // The server cancels it from now on.
+            self.cancellable.forget(id, cancelled);
+            if cancelled.is_cancelled() {
+                return;
+            }
+        }
+        self.request(message, id).await;
     }
 
     /// Listens to the server's own messages once the client says that it is ready.

@@ -14,7 +14,7 @@ use super::session::Session;
 use crate::cli::output;
 
 /// JSON-RPC: something failed that is not the caller's fault.
-const INTERNAL: i32 = -32603;
+pub(super) const INTERNAL: i32 = -32603;
 /// The id of an `initialize` of the bridge's own, of which its client hears nothing.
 const OWN_ID: &str = "mbmcp-stdio-initialize";
 

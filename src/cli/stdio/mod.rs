@@ -8,11 +8,12 @@
 //!   the modern era · `session.rs` the session of the legacy era
 //! * `endpoint.rs` where requests go · `answer.rs` what comes back · `refusal.rs` what is said when
 //!   that is no message
-//! * `bridge.rs` many messages at once, and the end · `exchange.rs` one message · `follow.rs`
-//!   streams, resumed when they break
+//! * `bridge.rs` many messages at once, and the end · `cancellable.rs` what is cancelled here ·
+//!   `exchange.rs` one message · `follow.rs` streams, resumed when they break
 
 mod answer;
 mod bridge;
+mod cancellable;
 mod endpoint;
 mod exchange;
 mod follow;

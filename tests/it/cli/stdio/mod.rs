@@ -1,5 +1,6 @@
 //! `mbmcp stdio`: the real binary, line by line.
 
+mod crowd;
 mod eras;
 mod hosted;
 mod local;
