@@ -5,7 +5,6 @@
 //! input and output may ignore it.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
 
 use super::session::PROTOCOL_VERSION;
 use crate::mcp::wire::meta::Envelope;
@@ -26,12 +25,7 @@ impl Mirror {
     /// Those of a message, if it is one of the modern era: if it names a version of it, known or not.
     pub(super) fn of(method: &str, envelope: &Envelope<'_>) -> Option<Self> {
         let version = envelope.version().filter(|version| !version::is_legacy(version))?.to_owned();
-        let name = match method {
-            "tools/call" | "prompts/get" => envelope.name.as_ref(),
-            "resources/read" => envelope.uri.as_ref(),
-            _ => None,
-        };
-        let name = name.and_then(Value::as_str).map(str::to_owned);
+        let name = envelope.named(method).map(str::to_owned);
         Some(Self { version, method: method.to_owned(), name })
     }
 
@@ -52,8 +46,8 @@ impl Mirror {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
     use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
 
     use super::*;
 
