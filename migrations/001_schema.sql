@@ -230,6 +230,7 @@ CALL app.close_function('app.current_user_id()');
 CALL app.close_function('app.current_project_id()');
 GRANT EXECUTE ON FUNCTION app.current_user_id(), app.current_project_id()
    TO app_user, app_auth, app_search;
+GRANT EXECUTE ON FUNCTION app.current_project_id() TO app_worker;
 
 -- viewer 1 reads; editor 2 writes memory; owner 3 manages members and keys.
 CREATE FUNCTION app.role_rank(role text) RETURNS integer
@@ -411,7 +412,7 @@ GRANT SELECT (project_id, user_id, role) ON public.memberships TO app_auth;
 GRANT SELECT (id, slug, deleted_at)      ON public.projects    TO app_auth;
 
 CALL app.close_function('app.has_role(integer)');
-GRANT EXECUTE ON FUNCTION app.has_role(integer) TO app_user, app_search;
+GRANT EXECUTE ON FUNCTION app.has_role(integer) TO app_user, app_search, app_worker;
 CALL app.hand_over('app.has_role(integer)', 'app_auth');
 
 -- ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@
 --     (without one, nothing is visible at all): allow_….
 --   * GRANTs come last. UPDATE is granted by column, never on project_id, id,
 --     user_id or key_hash. Nobody has TRUNCATE: it ignores policies.
---   * platform, auth_reads, search_reads are for the roles of those names.
+--   * platform, auth_reads, search_reads, worker_… are for the roles of those names.
 --
 -- (select f()) instead of f(): evaluated once per statement, not once per row.
 
@@ -46,6 +46,11 @@ GRANT SELECT ON public.users TO app_user;
 CREATE POLICY platform ON public.users TO app_platform USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, DELETE, UPDATE (email, display_name) ON public.users TO app_platform;
 
+-- For add_member_by_email, which finds or makes the person.
+CREATE POLICY worker_select ON public.users FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_insert ON public.users FOR INSERT TO app_worker WITH CHECK (true);
+GRANT SELECT (id, email), INSERT (id, email) ON public.users TO app_worker;
+
 -- ---------------------------------------------------------------------------
 -- projects: the tenant itself, so its tenant column is id.
 -- ---------------------------------------------------------------------------
@@ -70,28 +75,31 @@ CREATE POLICY search_reads ON public.projects FOR SELECT TO app_search USING (tr
 GRANT SELECT (id, search_language) ON public.projects TO app_search;
 
 -- ---------------------------------------------------------------------------
--- memberships: members see each other, owners decide.
+-- memberships: members see each other, owners decide. They add by
+-- add_member_by_email alone: an INSERT with the id of somebody elsewhere would
+-- show them who that is.
 -- ---------------------------------------------------------------------------
 CREATE POLICY tenant ON public.memberships AS RESTRICTIVE TO app_user
   USING (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)))
   WITH CHECK (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)));
-CREATE POLICY owner_insert ON public.memberships AS RESTRICTIVE FOR INSERT TO app_user
-  WITH CHECK ((SELECT app.has_role(3)));
 CREATE POLICY owner_update ON public.memberships AS RESTRICTIVE FOR UPDATE TO app_user
   USING ((SELECT app.has_role(3)))
   WITH CHECK ((SELECT app.has_role(3)));
 CREATE POLICY owner_delete ON public.memberships AS RESTRICTIVE FOR DELETE TO app_user
   USING ((SELECT app.has_role(3)));
 CREATE POLICY allow_select ON public.memberships FOR SELECT TO app_user USING (true);
-CREATE POLICY allow_insert ON public.memberships FOR INSERT TO app_user WITH CHECK (true);
 CREATE POLICY allow_update ON public.memberships FOR UPDATE TO app_user USING (true) WITH CHECK (true);
 CREATE POLICY allow_delete ON public.memberships FOR DELETE TO app_user USING (true);
-GRANT SELECT, INSERT, DELETE, UPDATE (role) ON public.memberships TO app_user;
+GRANT SELECT, DELETE, UPDATE (role) ON public.memberships TO app_user;
 
 CREATE POLICY platform ON public.memberships TO app_platform USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, DELETE, UPDATE (role) ON public.memberships TO app_platform;
 
 CREATE POLICY auth_reads ON public.memberships FOR SELECT TO app_auth USING (true);
+
+CREATE POLICY worker_insert ON public.memberships FOR INSERT TO app_worker
+  WITH CHECK (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(3)));
+GRANT INSERT (project_id, user_id, role) ON public.memberships TO app_worker;
 
 -- ---------------------------------------------------------------------------
 -- api_keys: owners see and make all of the project's, others see their own.

@@ -153,6 +153,39 @@ CALL app.close_function('app.nearest_words(text[])');
 GRANT EXECUTE ON FUNCTION app.nearest_words(text[]) TO app_user;
 CALL app.hand_over('app.nearest_words(text[])', 'app_search');
 
+-- ---------------------------------------------------------------------------
+-- add_member_by_email: makes whoever has this address a member of the current
+-- project, for its owners. Who does not exist yet is made, under fresh_id; the
+-- answer is alike, so that an owner learns nothing of an address but what he
+-- typed until its person is a member, whom he sees as he sees all members.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.add_member_by_email(address text, member_role text, fresh_id uuid)
+RETURNS uuid
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  member uuid;
+BEGIN
+  IF NOT app.has_role(3) THEN
+    RAISE EXCEPTION 'only an owner adds members' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  -- Waits for another transaction that is making the same person, whom the next statement then sees.
+  INSERT INTO public.users (id, email) VALUES (fresh_id, address) ON CONFLICT DO NOTHING;
+  SELECT u.id INTO member FROM public.users u WHERE u.email = address;
+  IF member IS NULL THEN
+    RAISE EXCEPTION 'the user was deleted at this moment' USING ERRCODE = 'serialization_failure';
+  END IF;
+  INSERT INTO public.memberships (project_id, user_id, role)
+  VALUES (app.current_project_id(), member, member_role);
+  RETURN member;
+END
+$$;
+
+CALL app.close_function('app.add_member_by_email(text, text, uuid)');
+GRANT EXECUTE ON FUNCTION app.add_member_by_email(text, text, uuid) TO app_user;
+CALL app.hand_over('app.add_member_by_email(text, text, uuid)', 'app_worker');
+
 INSERT INTO public.schema_migrations (version) VALUES ('003_functions');
 
 COMMIT;

@@ -2,11 +2,13 @@
 //!
 //! [`key`] is the form of an API key, pure. [`authenticate`] turns a presented key into a
 //! [`Caller`], through an in-process cache, Redis and Postgres; [`wrong_keys`] counts failures per
-//! address. [`keys`] issues, lists and revokes.
+//! address. [`keys`] issues, lists and revokes; [`directory`] is people, projects and who is a member
+//! of which.
 
 mod admin_token;
 pub mod authenticate;
 mod caller;
+pub mod directory;
 pub mod key;
 pub mod keys;
 mod principal;

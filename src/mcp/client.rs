@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::wire::has_nul;
+use crate::model::nul::has_nul;
 
 /// The longest client name and version, in bytes.
 const MAX_NAME_BYTES: usize = 200;

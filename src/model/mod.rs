@@ -13,6 +13,7 @@ pub mod document;
 pub mod document_path;
 pub mod entropy;
 pub mod ids;
+pub mod nul;
 pub mod rights;
 pub mod seal;
 pub mod secret;

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::problem::Invalid;
 use super::{Problem, Rest, RestError};
+use crate::model::nul::has_nul;
 
 /// The most problems that one answer names.
 const MAX_PROBLEMS: usize = 20;
@@ -45,6 +46,9 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest<Arc<Rest>> for Input<
             return Err(Problem::invalid(problems).into());
         }
         // What the schema cannot say.
+        if has_nul(&value) {
+            return Err(Problem::invalid_field("", "no text may contain NUL").into());
+        }
         let value = serde_json::from_value(value)
             .map_err(|error| Problem::invalid_field("", error.to_string()))?;
         Ok(Self { value, sha256: Sha256::digest(&bytes).into() })

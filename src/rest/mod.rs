@@ -1,22 +1,28 @@
 //! Floor 5: the REST API, `/api/v1`. All routes stand in [`routes`]; each operation has a file.
 //!
 //! A handler says in its signature who may call it: [`project::ProjectAdmin`] is someone who
-//! administers the project of the path. It opens the transaction in which the caller's role is asked
+//! administers the project of the path, [`platform::PlatformAdmin`] the operator. It opens the transaction in which the caller's role is asked
 //! once more, and hands in whose name the change is written to the audit log. [`input`] reads and
 //! checks bodies, [`paging`] lists, [`repeat`] makes a repeated creation harmless, [`etag`] a change
 //! conditional; [`problem`] is how everything is refused.
 
+mod administrator;
+mod directory;
 mod documented;
 mod error;
 mod etag;
 mod input;
 pub mod keys;
+pub mod members;
 mod named;
 mod paging;
+mod platform;
 pub mod problem;
 mod project;
+pub mod projects;
 mod repeat;
 mod requester;
+pub mod users;
 
 use std::sync::Arc;
 
@@ -39,6 +45,21 @@ pub use requester::Requester;
     keys::update::handler,
     keys::revoke::handler,
     keys::rotate::handler,
+    members::list::handler,
+    members::add::handler,
+    members::get::handler,
+    members::update::handler,
+    members::remove::handler,
+    projects::list::handler,
+    projects::create::handler,
+    projects::get::handler,
+    projects::update::handler,
+    projects::delete::handler,
+    users::list::handler,
+    users::create::handler,
+    users::get::handler,
+    users::update::handler,
+    users::delete::handler,
 ))]
 pub struct Described;
 
@@ -70,5 +91,32 @@ pub fn routes(rest: Arc<Rest>) -> Router {
                 .delete(keys::revoke::handler),
         )
         .route("/api/v1/projects/{project}/keys/{key}/rotate", routing::post(keys::rotate::handler))
+        .route(
+            "/api/v1/projects/{project}/members",
+            routing::get(members::list::handler).post(members::add::handler),
+        )
+        .route(
+            "/api/v1/projects/{project}/members/{user}",
+            routing::get(members::get::handler)
+                .patch(members::update::handler)
+                .delete(members::remove::handler),
+        )
+        .route(
+            "/api/v1/projects",
+            routing::get(projects::list::handler).post(projects::create::handler),
+        )
+        .route(
+            "/api/v1/projects/{project}",
+            routing::get(projects::get::handler)
+                .patch(projects::update::handler)
+                .delete(projects::delete::handler),
+        )
+        .route("/api/v1/users", routing::get(users::list::handler).post(users::create::handler))
+        .route(
+            "/api/v1/users/{user}",
+            routing::get(users::get::handler)
+                .patch(users::update::handler)
+                .delete(users::delete::handler),
+        )
         .with_state(rest)
 }

@@ -40,10 +40,7 @@ impl FromRequestParts<Arc<Rest>> for ProjectAdmin {
         let params = params.map_err(|_| RestError::not_found())?;
         let name = params.iter().find(|(name, _)| *name == "project");
         let name = name.ok_or_else(|| RestError::broken("no project in the path"))?.1.to_owned();
-        if let Principal::Key(caller) = &requester.principal {
-            check_key(caller, &name)?;
-        }
-        Ok(Self { rest: rest.clone(), requester, name })
+        Self::new(rest.clone(), requester, name)
     }
 }
 
@@ -60,6 +57,22 @@ fn check_key(caller: &Caller, name: &str) -> Result<(), RestError> {
 }
 
 impl ProjectAdmin {
+    /// `requester` as who administers the project `name`.
+    pub(super) fn new(
+        rest: Arc<Rest>,
+        requester: Requester,
+        name: String,
+    ) -> Result<Self, RestError> {
+        if let Principal::Key(caller) = &requester.principal {
+            check_key(caller, &name)?;
+        }
+        // Which Postgres does not even take.
+        if name.contains('\0') {
+            return Err(RestError::not_found());
+        }
+        Ok(Self { rest, requester, name })
+    }
+
     /// Runs `block` in a read-only transaction with the caller's rights.
     pub(super) async fn read<T>(
         &self,

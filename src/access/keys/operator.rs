@@ -218,7 +218,8 @@ async fn ensure_member(
     let fresh = UserId(ambient.uuid()?);
     let found = platform::user(tx, fresh, user).await.map_err(|e| named(e, user))?;
     let user_id = found.ok_or(OperatorError::Raced)?;
-    Ok(platform::add_member(tx, project_id, user_id, role).await?)
+    platform::add_member(tx, project_id, user_id, role).await?;
+    Ok(())
 }
 
 fn named(error: StoreError, name: &str) -> OperatorError {

@@ -45,6 +45,21 @@ const API_KEY: &str = "apiKey";
             description = "The keys of a project: each is one member's way in. For the operator, by \
                            the platform token, and for owners, by a key with the scope `admin`.",
         ),
+        (
+            name = "members",
+            description = "Who is what in a project. A viewer reads, an editor writes too, an owner \
+                           also administers. For the operator and for owners.",
+        ),
+        (
+            name = "projects",
+            description = "The tenants. The operator makes and deletes them; their owners change \
+                           them.",
+        ),
+        (
+            name = "users",
+            description = "People and agents, who are members of projects. For the operator: to \
+                           everyone else there is nothing here.",
+        ),
         (name = "health", description = "For monitors, load balancers and supervisors; no key"),
     ),
     paths(health::health, health::live, health::ready),

@@ -8,7 +8,8 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use crate::mcp::wire::{JsonObject, has_nul};
+use crate::mcp::wire::JsonObject;
+use crate::model::nul::has_nul;
 
 /// The most problems that one answer names.
 const MAX_PROBLEMS: usize = 10;

@@ -8,7 +8,6 @@ pub mod header_param;
 pub mod header_value;
 pub mod meta;
 pub mod names;
-mod nul;
 pub mod render;
 pub mod version;
 
@@ -17,7 +16,6 @@ pub use era::Era;
 pub use error::RpcError;
 pub use header_param::HeaderParam;
 pub use meta::RequestMeta;
-pub use nul::has_nul;
 pub use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResult, CompleteRequestParams, CompleteResult,
     CompletionInfo, ContentBlock, DiscoverResult, GetPromptRequestParams, GetPromptResult,

@@ -1,4 +1,7 @@
-//! Members of a project, as they see themselves.
+//! Members of a project, as they see each other, and as the operator sees them.
+
+use time::OffsetDateTime;
+use tokio_postgres::Row;
 
 use crate::model::{ProjectId, Role, UserId};
 use crate::store::row::Place;
@@ -8,6 +11,38 @@ use crate::store::{StoreError, Tenant, Tx};
 statements! {
     ROLE = "members.role" (UUID, UUID)
         "select role from memberships where project_id = $1 and user_id = $2";
+    FIND = "members.find" (UUID, UUID)
+        "select m.user_id, u.email, u.display_name, m.role, m.created_at \
+         from memberships m join users u on u.id = m.user_id \
+         where m.project_id = $1 and m.user_id = $2";
+    LIST = "members.list" (UUID, TIMESTAMPTZ, UUID, INT8)
+        "select m.user_id, u.email, u.display_name, m.role, m.created_at \
+         from memberships m join users u on u.id = m.user_id \
+         where m.project_id = $1 and (m.created_at, m.user_id) > ($2, $3) \
+         order by m.created_at, m.user_id limit $4";
+    OWNERS = "members.owners" (UUID)
+        "select count(*) as owners from memberships where project_id = $1 and role = 'owner'";
+    ADD_BY_EMAIL = "members.add_by_email" (TEXT, TEXT, UUID)
+        "select app.add_member_by_email($1, $2, $3) as user_id";
+    UPDATE = "members.update" (UUID, UUID, TEXT)
+        "update memberships set role = $3 where project_id = $1 and user_id = $2 returning role";
+    REMOVE = "members.remove" (UUID, UUID)
+        "delete from memberships where project_id = $1 and user_id = $2 returning role";
+}
+
+/// A member of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who it is.
+    pub user: UserId,
+    /// The e-mail address.
+    pub email: String,
+    /// What people call the person; perhaps nothing.
+    pub display_name: String,
+    /// The role.
+    pub role: Role,
+    /// Since when.
+    pub created_at: OffsetDateTime,
 }
 
 /// The role of `user` in `project`; `None` for who is no member.
@@ -30,4 +65,85 @@ pub async fn role_of(
 /// See [`StoreError`].
 pub async fn role(tx: &Tx, tenant: &Tenant) -> Result<Option<Role>, StoreError> {
     role_of(tx, tenant.project(), tenant.user()).await
+}
+
+/// The member `user` of `project`, if the transaction sees it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &Tx, project: ProjectId, user: UserId) -> Result<Option<Member>, StoreError> {
+    tx.row(&FIND, &[&project.0, &user.0]).await?.as_ref().map(member).transpose()
+}
+
+/// At most `limit` members of `project` that come after `after`, oldest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(
+    tx: &Tx,
+    project: ProjectId,
+    (time, user): (OffsetDateTime, UserId),
+    limit: i64,
+) -> Result<Vec<Member>, StoreError> {
+    let rows = tx.rows(&LIST, &[&project.0, &time, &user.0, &limit]).await?;
+    rows.iter().map(member).collect()
+}
+
+/// How many owners `project` has.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn owners(tx: &Tx, project: ProjectId) -> Result<i64, StoreError> {
+    let row = tx.row(&OWNERS, &[&project.0]).await?;
+    Ok(row.map_or(0, |row| row.get("owners")))
+}
+
+/// Makes the person with this address a member of the tenant's project, and the person as `fresh`
+/// where there is none.
+///
+/// # Errors
+/// [`StoreError::Forbidden`] when the tenant is no owner; `memberships_pkey` is violated when the
+/// person is a member already.
+pub async fn add_by_email(
+    tx: &Tx,
+    email: &str,
+    role: Role,
+    fresh: UserId,
+) -> Result<Option<UserId>, StoreError> {
+    let row = tx.row(&ADD_BY_EMAIL, &[&email, &role.name(), &fresh.0]).await?;
+    Ok(row.map(|row| UserId(row.get("user_id"))))
+}
+
+/// Gives a member another role; `false` when the transaction may not.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn update(
+    tx: &Tx,
+    project: ProjectId,
+    user: UserId,
+    role: Role,
+) -> Result<bool, StoreError> {
+    Ok(tx.row(&UPDATE, &[&project.0, &user.0, &role.name()]).await?.is_some())
+}
+
+/// Ends a membership, and with it the member's keys and sessions; `false` when the transaction may
+/// not.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn remove(tx: &Tx, project: ProjectId, user: UserId) -> Result<bool, StoreError> {
+    Ok(tx.row(&REMOVE, &[&project.0, &user.0]).await?.is_some())
+}
+
+fn member(row: &Row) -> Result<Member, StoreError> {
+    let user = UserId(row.get("user_id"));
+    let place = Place { table: "memberships", column: "role", id: &user };
+    Ok(Member {
+        user,
+        email: row.get("email"),
+        display_name: row.get("display_name"),
+        role: place.parse(row.get("role"))?,
+        created_at: row.get("created_at"),
+    })
 }

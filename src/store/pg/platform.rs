@@ -6,17 +6,22 @@ use crate::store::{StoreError, Tenant, Tx};
 
 statements! {
     USER = "platform.user" (UUID, TEXT)
-        "with made as (insert into users (id, email, display_name, created_at) \
-         values ($1, $2, $2, now()) on conflict (email) do nothing returning id) \
+        "with made as (insert into users (id, email, created_at) values ($1, $2, now()) \
+         on conflict (email) do nothing returning id) \
          select id from made union all select id from users where email = $2 limit 1";
     PROJECT = "platform.project" (UUID, TEXT)
         "with made as (insert into projects (id, slug, name, created_at) \
          values ($1, $2, $2, now()) on conflict (slug) do nothing returning id) \
          select id from made union all \
          select id from projects where slug = $2 and deleted_at is null limit 1";
+    NEW_PROJECT = "platform.new_project" (UUID, TEXT, TEXT, TEXT)
+        "insert into projects (id, slug, name, search_language, created_at) \
+         values ($1, $2, $3, $4, now())";
+    CLOSE_PROJECT = "platform.close_project" (UUID)
+        "update projects set deleted_at = now() where id = $1 and deleted_at is null";
     MEMBERSHIP = "platform.membership" (UUID, UUID, TEXT)
         "insert into memberships (project_id, user_id, role, created_at) values ($1, $2, $3, now()) \
-         on conflict (project_id, user_id) do nothing";
+         on conflict (project_id, user_id) do nothing returning user_id";
     FIND_MEMBER = "platform.find_member" (TEXT, TEXT)
         "select m.project_id, m.user_id from memberships m \
          join projects p on p.id = m.project_id join users u on u.id = m.user_id \
@@ -45,7 +50,30 @@ pub async fn project(
     Ok(row.map(|row| ProjectId(row.get("id"))))
 }
 
-/// Makes `user` a member of `project`, unless it is one already.
+/// Stores a project.
+///
+/// # Errors
+/// `projects_slug_key` is violated when the short name is taken, perhaps by a deleted project.
+pub async fn new_project(
+    tx: &Tx,
+    id: ProjectId,
+    (slug, name): (&str, &str),
+    search_language: &str,
+) -> Result<(), StoreError> {
+    tx.rows(&NEW_PROJECT, &[&id.0, &slug, &name, &search_language]).await?;
+    Ok(())
+}
+
+/// Closes a project: from now on nobody has a role in it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn close_project(tx: &Tx, id: ProjectId) -> Result<(), StoreError> {
+    tx.rows(&CLOSE_PROJECT, &[&id.0]).await?;
+    Ok(())
+}
+
+/// Makes `user` a member of `project`; `false` when it is one already, whose role then stays.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -54,9 +82,8 @@ pub async fn add_member(
     project: ProjectId,
     user: UserId,
     role: Role,
-) -> Result<(), StoreError> {
-    tx.rows(&MEMBERSHIP, &[&project.0, &user.0, &role.name()]).await?;
-    Ok(())
+) -> Result<bool, StoreError> {
+    Ok(tx.row(&MEMBERSHIP, &[&project.0, &user.0, &role.name()]).await?.is_some())
 }
 
 /// The tenant that the user with `email` is in the project `slug`; `None` without a membership.

@@ -4,31 +4,91 @@ use mbmcp::model::{Role, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Office;
-use crate::harness::{Database, Login, Reply, RestClient};
+use super::{Office, fresh};
+use crate::harness::{Database, Login, Reply, RestClient, TestKey};
 use crate::tenancy::ROUTES;
 
+/// What no key may call, of whatever role and scope: to it there is nothing there.
+const OF_THE_OPERATOR: [(&str, &str); 7] = [
+    ("/api/v1/projects", "post"),
+    ("/api/v1/projects/{project}", "delete"),
+    ("/api/v1/users", "get"),
+    ("/api/v1/users", "post"),
+    ("/api/v1/users/{user}", "get"),
+    ("/api/v1/users/{user}", "patch"),
+    ("/api/v1/users/{user}", "delete"),
+];
+
+type Route = (&'static str, &'static str);
+
+/// What stands in a path, and in the body for the user of a key.
+#[derive(Clone)]
+struct Names {
+    project: String,
+    key: String,
+    /// A member of the project.
+    user: String,
+}
+
+impl Names {
+    /// A key and its user, who is a member.
+    fn of(key: &TestKey) -> Self {
+        let (key, project, user) = (key.id, &key.project, key.tenant.user());
+        Self { project: project.clone(), key: key.to_string(), user: user.to_string() }
+    }
+
+    fn in_project(&self, project: &str) -> Self {
+        Self { project: project.to_owned(), ..self.clone() }
+    }
+
+    /// The same with something to remove: who is a member, or who is none for what needs that.
+    async fn removable(&self, office: &Office, route: Route) -> Self {
+        let path = match route {
+            ("/api/v1/users/{user}", "delete") => "/users",
+            (path, "delete") if path.contains("/members/") => {
+                &format!("/projects/{}/members", self.project)
+            }
+            _ => return self.clone(),
+        };
+        let made = office.platform.post(path, &someone(path)).await.json();
+        let id = made.get("userId").unwrap_or(&made["id"]).as_str().unwrap().to_owned();
+        Self { user: id, ..self.clone() }
+    }
+}
+
+fn someone(path: &str) -> Value {
+    let email = format!("{}@example.test", fresh());
+    if path.ends_with("/members") {
+        json!({ "email": email, "role": "viewer" })
+    } else {
+        json!({ "email": email })
+    }
+}
+
 /// The body of an operation that would be done.
-fn body(method: &str, path: &str, user: &str) -> Option<Value> {
-    match (method, path.rsplit('/').next()) {
-        ("post", Some("keys")) => Some(json!({ "userId": user, "scopes": ["read"] })),
+fn body((path, method): Route, user: &str) -> Option<Value> {
+    match (method, path.trim_start_matches("/api/v1/projects/{project}")) {
+        ("post", "/keys") => Some(json!({ "userId": user, "scopes": ["read"] })),
+        ("post", "/members" | "/api/v1/users") => Some(someone(path)),
+        ("post", "/api/v1/projects") => {
+            let owner = json!({ "email": format!("{}@example.test", fresh()) });
+            Some(json!({ "slug": format!("p{}", fresh()), "name": "P", "owner": owner }))
+        }
         ("post", _) => Some(json!({})),
-        ("patch", _) => Some(json!({ "label": "changed" })),
+        ("patch", "/keys/{key}") => Some(json!({ "label": "changed" })),
+        ("patch", "/members/{user}") => Some(json!({ "role": "owner" })),
+        ("patch", "/api/v1/users/{user}") => Some(json!({ "displayName": "changed" })),
+        ("patch", _) => Some(json!({ "name": "changed" })),
         _ => None,
     }
 }
 
 /// Calls a route of the API with these names in its path.
-async fn call(
-    client: &RestClient,
-    route: (&str, &str),
-    project: &str,
-    key: &str,
-    user: &str,
-) -> Reply {
+async fn call(client: &RestClient, route: Route, names: &Names) -> Reply {
     let (path, method) = route;
-    let body = body(method, path, user);
-    let path = path.replace("{project}", project).replace("{key}", key);
+    let body = body(route, &names.user);
+    let path = path.replace("{project}", &names.project);
+    let path = path.replace("{key}", &names.key).replace("{user}", &names.user);
     let method: Method = method.to_uppercase().parse().unwrap();
     let request = client.request(method, path.trim_start_matches("/api/v1"));
     Reply::of(match body {
@@ -38,47 +98,55 @@ async fn call(
     .await
 }
 
-fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+fn routes() -> impl Iterator<Item = Route> {
     ROUTES.iter().copied().filter(|(path, _)| path.starts_with("/api/v1"))
+}
+
+/// What a caller can tell two answers apart by.
+fn seen(reply: &Reply) -> (u16, Vec<String>, String) {
+    let mut headers: Vec<_> = reply.headers.iter().map(|(name, _)| name.to_string()).collect();
+    headers.sort();
+    (reply.status, headers, reply.text.clone())
 }
 
 #[tokio::test]
 async fn a_foreign_project_is_answered_like_one_that_never_existed() {
     let database = Database::new().await;
     let office = Office::open(&database).await;
-    let theirs = database.key("b", Role::Owner, &[Scope::Admin]).await;
-    let (key, user) = (theirs.id.to_string(), theirs.tenant.user().to_string());
-    let own = office.key.id.to_string();
-    let by_id = theirs.tenant.project().to_string();
-    let seen = |reply: &Reply| {
-        let mut headers: Vec<_> = reply.headers.iter().map(|(name, _)| name.to_string()).collect();
-        headers.sort();
-        (reply.status, headers, reply.text.clone())
+    let key = database.key("b", Role::Owner, &[Scope::Admin]).await;
+    let (own, theirs) = (Names::of(&office.key), Names::of(&key));
+    let by_id = key.tenant.project().to_string();
+    let their_office = RestClient::new(&office.server, &key.key);
+    let look = async || {
+        let mut all = Vec::new();
+        for path in ["", "/members", "/keys"] {
+            all.push(their_office.get(&format!("/projects/b{path}")).await.text);
+        }
+        all
     };
-    for route in routes() {
-        let missing = call(&office.owner, route, "never-was", &key, &user).await;
+    let before = look().await;
+    for route in routes().filter(|(path, _)| path.contains('{')) {
+        let missing = call(&office.owner, route, &theirs.in_project("never-was")).await;
         assert_eq!(missing.status, 404, "{route:?}: {}", missing.text);
         for project in ["b", &by_id] {
-            let foreign = call(&office.owner, route, project, &key, &user).await;
+            let foreign = call(&office.owner, route, &theirs.in_project(project)).await;
             assert_eq!(seen(&foreign), seen(&missing), "{route:?}");
         }
-        if route.0.contains("{key}") {
-            let unknown = uuid::Uuid::nil().to_string();
-            let foreign_key = call(&office.owner, route, "a", &key, &user).await;
-            let unknown_key = call(&office.owner, route, "a", &unknown, &user).await;
-            assert_eq!(seen(&foreign_key), seen(&unknown_key), "{route:?}");
-            assert_eq!(unknown_key.status, 404);
+        if route.0.contains("{key}") || route.0.contains("{user}") {
+            let nobody = uuid::Uuid::nil().to_string();
+            let unknown = Names { key: nobody.clone(), user: nobody, project: "a".to_owned() };
+            let foreign = call(&office.owner, route, &theirs.in_project("a")).await;
+            let unknown = call(&office.owner, route, &unknown).await;
+            assert_eq!(seen(&foreign), seen(&unknown), "{route:?}");
+            assert_eq!(unknown.status, 404);
         }
     }
     // The owner's own calls succeed, and nothing of the other project has changed.
-    let owner = office.key.tenant.user().to_string();
-    for route in routes().filter(|(_, method)| *method != "delete") {
-        let reply = call(&office.owner, route, "a", &own, &owner).await;
+    for route in routes().filter(|route| route.1 != "delete" && !OF_THE_OPERATOR.contains(route)) {
+        let reply = call(&office.owner, route, &own).await;
         assert!(reply.status < 300, "{route:?}: {}", reply.text);
     }
-    let their_office = RestClient::new(&office.server, &theirs.key);
-    let kept = their_office.get(&format!("/projects/b/keys/{key}")).await.json();
-    assert_eq!((&kept["state"], &kept["label"]), (&json!("active"), &json!("owner of b")));
+    assert_eq!(look().await, before);
 }
 
 #[tokio::test]
@@ -92,26 +160,30 @@ async fn each_route_lets_in_whom_it_should() {
             database.force_scopes(&key, &[scope]).await;
             let client = RestClient::new(&office.server, &key.key);
             for route in routes() {
-                let victim = database.key("a", Role::Owner, &[Scope::Read]).await;
-                let user = office.key.tenant.user().to_string();
-                let reply = call(&client, route, "a", &victim.id.to_string(), &user).await;
-                let may = role == Role::Owner && scope == Scope::Admin;
-                let expected = if may { reply.status < 300 } else { reply.status == 403 };
+                let victim = Names::of(&database.key("a", Role::Owner, &[Scope::Read]).await);
+                let reply = call(&client, route, &victim.removable(&office, route).await).await;
+                let expected = if OF_THE_OPERATOR.contains(&route) {
+                    reply.status == 404
+                } else if role == Role::Owner && scope == Scope::Admin {
+                    reply.status < 300
+                } else {
+                    reply.status == 403
+                };
                 assert!(expected, "{role} {scope:?} {route:?}: {} {}", reply.status, reply.text);
                 asked += 1;
             }
         }
     }
-    let platform = &office.platform;
-    for route in routes() {
-        let victim = database.key("a", Role::Owner, &[Scope::Read]).await;
-        let user = office.key.tenant.user().to_string();
-        let reply = call(platform, route, "a", &victim.id.to_string(), &user).await;
-        assert!(reply.status < 300, "{route:?}: {}", reply.text);
+    for (at, route) in routes().enumerate() {
+        let project = format!("of-the-operator-{at}");
+        let victim = Names::of(&database.key(&project, Role::Owner, &[Scope::Read]).await);
+        let victim = victim.removable(&office, route).await;
         for stranger in ["", "nonsense", "mbmcp_live_x"] {
             let stranger = RestClient::new(&office.server, stranger);
-            assert_eq!(call(&stranger, route, "a", &user, &user).await.status, 401);
+            assert_eq!(call(&stranger, route, &victim).await.status, 401);
         }
+        let reply = call(&office.platform, route, &victim).await;
+        assert!(reply.status < 300, "{route:?}: {}", reply.text);
     }
     assert_eq!(asked, 9 * routes().count());
 }

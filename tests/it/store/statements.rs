@@ -11,7 +11,7 @@ use crate::harness::{Database, Login};
 /// The role by the module in the statement's name.
 fn role_of(statement: &Statement) -> &'static str {
     match statement.name.split('.').next() {
-        Some("platform") => "app_platform",
+        Some("platform" | "users") => "app_platform",
         Some("keys") => "app_server",
         _ => "app_user",
     }

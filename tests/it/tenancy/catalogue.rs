@@ -22,7 +22,7 @@ const RANKS: [(&str, [i32; 4]); 19] = [
     ("key_changes", [9, 9, 9, 9]),
     ("key_usage", [1, 9, 9, 9]),
     ("mcp_events", [1, 1, 9, 9]),
-    ("memberships", [1, 3, 3, 3]),
+    ("memberships", [1, 9, 3, 3]),
     ("project_words", [1, 2, 9, 2]),
     ("projects", [1, 9, 3, 9]),
     ("schema_migrations", [9, 9, 9, 9]),

@@ -258,7 +258,7 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-pub const ROUTES: [(&str, &str); 13] = [
+pub const ROUTES: [(&str, &str); 28] = [
     // `rest::isolation` calls them with another project's names and ids.
     ("/api/v1/projects/{project}/keys", "get"),
     ("/api/v1/projects/{project}/keys", "post"),
@@ -266,6 +266,21 @@ pub const ROUTES: [(&str, &str); 13] = [
     ("/api/v1/projects/{project}/keys/{key}", "patch"),
     ("/api/v1/projects/{project}/keys/{key}", "delete"),
     ("/api/v1/projects/{project}/keys/{key}/rotate", "post"),
+    ("/api/v1/projects/{project}/members", "get"),
+    ("/api/v1/projects/{project}/members", "post"),
+    ("/api/v1/projects/{project}/members/{user}", "get"),
+    ("/api/v1/projects/{project}/members/{user}", "patch"),
+    ("/api/v1/projects/{project}/members/{user}", "delete"),
+    ("/api/v1/projects", "get"),
+    ("/api/v1/projects", "post"),
+    ("/api/v1/projects/{project}", "get"),
+    ("/api/v1/projects/{project}", "patch"),
+    ("/api/v1/projects/{project}", "delete"),
+    ("/api/v1/users", "get"),
+    ("/api/v1/users", "post"),
+    ("/api/v1/users/{user}", "get"),
+    ("/api/v1/users/{user}", "patch"),
+    ("/api/v1/users/{user}", "delete"),
     ("/mcp", "post"),
     ("/mcp", "delete"),
     // `http::edge` calls them with another project's name.

@@ -8,7 +8,8 @@ use super::world::{World, fresh};
 use crate::harness::Login;
 
 /// What `app_user` may call.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 11] = [
+    "add_member_by_email",
     "current_project_id",
     "current_user_id",
     "has_role",
@@ -94,6 +95,7 @@ async fn no_function_tells_who_is_no_member_anything() {
                 "has_role" => outcome.all_are("f"),
                 "member_ids" => outcome.all_are("{}"),
                 "search_sections" | "nearest_words" => outcome.is_nothing(),
+                "add_member_by_email" => outcome.is_denied(),
                 name => OPEN.contains(&name) || outcome.is_denied(),
             };
             findings.expect(right, format!("{}: app.{name}", caller.name), &outcome);
@@ -125,6 +127,55 @@ async fn a_member_finds_what_is_his() {
             assert!(says.all_are(if rank >= asked { "t" } else { "f" }), "{rank} {asked} {says:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn only_an_owner_adds_members_and_only_to_his_project() {
+    let world = World::new().await;
+    let email = |user: uuid::Uuid| format!("{user}@example.test");
+    let add = |address: &str, id: uuid::Uuid| {
+        format!("select app.add_member_by_email('{address}', 'viewer', '{id}')")
+    };
+    let people = [world.stranger, world.theirs.owner, world.ours.viewer];
+    let others = world.insiders().into_iter().filter(|(rank, _)| *rank < 3);
+    for caller in others.map(|(_, caller)| caller).chain(world.outsiders()) {
+        for address in people.map(email).into_iter().chain(["new@example.test".to_owned()]) {
+            let outcome = caller.tries(&add(&address, fresh())).await;
+            assert!(outcome.is_denied(), "{}: {outcome:?}", caller.name);
+        }
+    }
+    let owner = world.our_owner();
+    let members = "select count(*) from memberships where project_id = app.current_project_id()";
+    for (address, id) in
+        [(email(world.theirs.owner), Some(world.theirs.owner)), (email(fresh()), None)]
+    {
+        // Before: nothing of either, whatever one asks.
+        let known = format!("select id, email from users where email = '{address}'");
+        assert!(owner.tries(&known).await.is_nothing());
+        let new = fresh();
+        let outcome = owner.commits(&add(&address, new)).await;
+        let who = id.unwrap_or(new);
+        assert!(outcome.is_done() && outcome.all_are(&who.to_string()), "{outcome:?}");
+        assert!(owner.tries(&known).await.all_are(&who.to_string()));
+        let again = owner.tries(&add(&address, fresh())).await;
+        assert!(matches!(again, Outcome::Failed { code, .. } if code == "23505"), "a member");
+    }
+    assert!(owner.tries(members).await.all_are("5"));
+    // Nobody else's id is taken, and no row is written but his project's.
+    let taken = owner.tries(&add("late@example.test", world.stranger)).await;
+    assert!(matches!(taken, Outcome::Failed { code, .. } if code == "40001"));
+    let of_theirs =
+        format!("select count(*) from memberships where project_id = '{}'", world.theirs.project);
+    let count: i64 = world.owner.query_one(&of_theirs, &[]).await.unwrap().get(0);
+    assert_eq!(count, 3);
+    // By no other way.
+    let direct = format!(
+        "insert into memberships values (app.current_project_id(), '{}', 'viewer')",
+        world.stranger
+    );
+    assert!(owner.tries(&direct).await.is_denied());
+    let worker = format!("insert into users (id, email) values ('{}', 'x@example.test')", fresh());
+    assert!(owner.tries(&worker).await.is_denied());
 }
 
 const PLANTS: [&str; 9] = [
@@ -201,4 +252,6 @@ async fn what_a_superuser_plants_in_pg_temp_misleads_no_function() {
         let outcome = caller.tries(sql).await;
         assert!(outcome.is_done() && outcome.all_are(says), "{sql}: {outcome:?}");
     }
+    let add = format!("select app.add_member_by_email('x@y', 'owner', '{}')", fresh());
+    assert!(caller.tries(&add).await.is_denied());
 }

@@ -119,8 +119,8 @@ async fn a_definer_function_that_runs_otherwise_is_refused() {
                  ('set row_security to off', format('; alter function %s reset row_security', f.name),
                   'definer'),
                  ('security invoker', format('; alter function %s security definer', f.name), 'invoker'),
-                 ('owner to app_worker', format('; alter function %s owner to %I', f.name, f.owner),
-                  'definer, owner app_worker')) as how (change, undo, says)";
+                 ('owner to app_platform', format('; alter function %s owner to %I', f.name, f.owner),
+                  'definer, owner app_platform')) as how (change, undo, says)";
     refused_on_functions(generator, 30).await;
 }
 
