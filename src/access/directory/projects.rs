@@ -90,19 +90,18 @@ pub async fn update(
     patch: Patch,
 ) -> Result<Project, DirectoryError> {
     let before = projects::lock(tx, id).await?.ok_or(DirectoryError::NotFound)?;
-    let project = Project {
+    let wanted = Project {
         name: patch.name.unwrap_or_else(|| before.name.clone()),
         search_language: patch.search_language.unwrap_or_else(|| before.search_language.clone()),
         settings: patch.settings.unwrap_or_else(|| before.settings.clone()),
         ..before.clone()
     };
-    if project != before {
-        if !projects::update(tx, &project).await? {
-            return Err(DirectoryError::NotOwner);
-        }
-        let change = (Some(shown(&before)), Some(shown(&project)));
-        record(tx, clerk, "project.update", id, change).await?;
+    if wanted == before {
+        return Ok(before);
     }
+    let project = projects::update(tx, &wanted).await?.ok_or(DirectoryError::NotOwner)?;
+    let change = (Some(shown(&before)), Some(shown(&project)));
+    record(tx, clerk, "project.update", id, change).await?;
     Ok(project)
 }
 

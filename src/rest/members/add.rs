@@ -38,7 +38,7 @@ pub struct NewMember {
     tag = "members",
     operation_id = "addMember",
     summary = "Add a member",
-    description = "The answer does not tell whether the server knew the address before.",
+    description = "Whose address is not known yet is made a user, and answered alike.",
     params(ProjectPath, RepeatHeader),
     request_body = NewMember,
     responses((

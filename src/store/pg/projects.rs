@@ -23,7 +23,7 @@ statements! {
          and (created_at, id) > ($2, $3) order by created_at, id limit $4";
     UPDATE = "projects.update" (UUID, TEXT, TEXT, JSONB)
         "update projects set name = $2, search_language = $3, settings = $4 where id = $1 \
-         returning id";
+         returning id, slug, name, search_language, settings, created_at";
 }
 
 /// A project that is not deleted.
@@ -83,14 +83,15 @@ pub async fn list(
     Ok(rows.iter().map(project).collect())
 }
 
-/// Stores what of `project` can change; `false` when the transaction may not.
+/// Stores what of `changed` can change, and gives it as it is stored; `None` when the transaction may
+/// not.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn update(tx: &Tx, project: &Project) -> Result<bool, StoreError> {
-    let Project { id, name, search_language, settings, .. } = project;
+pub async fn update(tx: &Tx, changed: &Project) -> Result<Option<Project>, StoreError> {
+    let Project { id, name, search_language, settings, .. } = changed;
     let row = tx.row(&UPDATE, &[&id.0, name, search_language, settings]).await?;
-    Ok(row.is_some())
+    Ok(row.as_ref().map(project))
 }
 
 fn project(row: &Row) -> Project {

@@ -168,6 +168,23 @@ async fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[tokio::test]
+async fn what_no_project_or_key_can_be_called_is_not_there() {
+    let database = Database::new().await;
+    let office = Office::open(&database).await;
+    for admin in [&office.owner, &office.platform] {
+        for path in [
+            "/projects/a/keys/x",
+            "/projects/a/keys/%ff",
+            "/projects/%ff/keys",
+            "/projects/%00/keys",
+        ] {
+            let reply = admin.get(path).await;
+            assert_eq!((reply.status, &reply.json()["status"]), (404, &json!(404)), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_list_has_pages_that_belong_to_who_asked() {
     let database = Database::new().await;
     let office = Office::open(&database).await;
