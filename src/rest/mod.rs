@@ -1,16 +1,19 @@
 //! Floor 5: the REST API, `/api/v1`. All routes stand in [`routes`]; each operation has a file.
 //!
 //! A handler says in its signature who may call it: [`project::ProjectAdmin`] is someone who
-//! administers the project of the path. It opens the transaction in which the caller's role is asked
-//! once more, and hands in whose name the change is written to the audit log. [`input`] reads and
+//! administers the project of the path, [`memory::ProjectReader`] and [`memory::ProjectWriter`] are
+//! who reads and writes what it remembers. They open the transaction in which the caller's role is
+//! asked once more, and know in whose name the change is written to the audit log. [`input`] reads and
 //! checks bodies, [`paging`] lists, [`repeat`] makes a repeated creation harmless, [`etag`] a change
 //! conditional; [`problem`] is how everything is refused.
 
 mod documented;
+pub mod documents;
 mod error;
 mod etag;
 mod input;
 pub mod keys;
+mod memory;
 mod paging;
 pub mod problem;
 mod project;
@@ -32,6 +35,10 @@ pub use requester::Requester;
 /// The operations, for the OpenAPI document.
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
+    documents::list::handler,
+    documents::get::handler,
+    documents::put::handler,
+    documents::delete::handler,
     keys::list::handler,
     keys::create::handler,
     keys::get::handler,
@@ -58,6 +65,13 @@ pub struct Rest {
 /// The routes. The [`Requester`] must be in the request's extensions.
 pub fn routes(rest: Arc<Rest>) -> Router {
     Router::new()
+        .route("/api/v1/projects/{project}/documents", routing::get(documents::list::handler))
+        .route(
+            "/api/v1/projects/{project}/documents/{*path}",
+            routing::get(documents::get::handler)
+                .put(documents::put::handler)
+                .delete(documents::delete::handler),
+        )
         .route(
             "/api/v1/projects/{project}/keys",
             routing::get(keys::list::handler).post(keys::create::handler),

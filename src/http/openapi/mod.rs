@@ -41,6 +41,11 @@ const API_KEY: &str = "apiKey";
                            method is: the server has no stream of its own.",
         ),
         (
+            name = "documents",
+            description = "What a project remembers, as its tools see it: for members, by a key with \
+                           the scope `read` or `write`. The operator does not see it.",
+        ),
+        (
             name = "keys",
             description = "The keys of a project: each is one member's way in. For the operator, by \
                            the platform token, and for owners, by a key with the scope `admin`.",
