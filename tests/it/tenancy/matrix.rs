@@ -258,7 +258,7 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-pub const ROUTES: [(&str, &str); 17] = [
+pub const ROUTES: [(&str, &str); 20] = [
     // `rest::isolation` calls them with another project's names and ids.
     ("/api/v1/projects/{project}/documents", "get"),
     ("/api/v1/projects/{project}/documents/{path}", "get"),
@@ -275,14 +275,19 @@ pub const ROUTES: [(&str, &str); 17] = [
     // `http::edge` calls them with another project's name.
     ("/mcp/{project}", "post"),
     ("/mcp/{project}", "delete"),
-    // Tell nothing of any tenant: they take no argument and know no caller.
+    // Tell nothing of any tenant: they know no caller, and the document and the files of its page
+    // are in the binary.
+    ("/api/docs", "get"),
+    ("/api/docs/{file}", "get"),
+    ("/api/openapi.json", "get"),
     ("/health", "get"),
     ("/live", "get"),
     ("/ready", "get"),
 ];
 
 /// Those that need no key.
-const OPEN: [&str; 3] = ["/health", "/live", "/ready"];
+const OPEN: [&str; 6] =
+    ["/api/docs", "/api/docs/{file}", "/api/openapi.json", "/health", "/live", "/ready"];
 
 #[tokio::test]
 async fn every_route_has_a_case_and_needs_a_key_unless_it_tells_nothing() {
