@@ -54,6 +54,10 @@ pub(super) async fn asked(
     let params = params.map_err(|_| RestError::not_found())?;
     let name = params.iter().find(|(name, _)| *name == "project");
     let name = name.ok_or_else(|| RestError::broken("no project in the path"))?.1.to_owned();
+    // Postgres has no NUL.
+    if name.contains('\0') {
+        return Err(RestError::not_found());
+    }
     Ok((requester, name))
 }
 

@@ -153,6 +153,18 @@ async fn each_route_lets_in_whom_it_should() {
 }
 
 #[tokio::test]
+async fn what_is_no_name_is_nobodys() {
+    let database = Database::new().await;
+    let office = Office::open(&database).await;
+    for client in [&office.owner, &office.platform] {
+        for name in ["%00", "%FF", "..%2Fa", "%F0%9F%8E%88"] {
+            let reply = client.get(&format!("/projects/{name}/keys")).await;
+            assert_eq!(reply.status, 404, "{name}: {}", reply.text);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_role_is_that_of_now() {
     let database = Database::new().await;
     let office = Office::open(&database).await;
