@@ -530,7 +530,8 @@ CALL app.close_table('public.documents');
 
 -- ---------------------------------------------------------------------------
 -- document_revisions: every version as it was written, the newest included.
--- Never updated.
+-- Never updated. They outlive their document, so that a deletion can be undone:
+-- the last one of a deleted document holds no text, but says who deleted it.
 -- ---------------------------------------------------------------------------
 CREATE TABLE public.document_revisions (
   project_id      uuid         NOT NULL,
@@ -544,16 +545,18 @@ CREATE TABLE public.document_revisions (
   created_by      uuid         NOT NULL,
   client_name     text,
   key_id          uuid,
+  deleted         boolean      NOT NULL DEFAULT false,
 
   CONSTRAINT document_revisions_pkey                  PRIMARY KEY (project_id, document_id, version),
-  CONSTRAINT document_revisions_document_fkey         FOREIGN KEY (project_id, document_id)
-    REFERENCES public.documents (project_id, id) ON DELETE CASCADE,
+  CONSTRAINT document_revisions_project_fkey          FOREIGN KEY (project_id)
+    REFERENCES public.projects (id) ON DELETE CASCADE,
   CONSTRAINT document_revisions_path_length           CHECK (octet_length(path) BETWEEN 1 AND 2048),
   CONSTRAINT document_revisions_content_size          CHECK (octet_length(content) <= 524288),
   CONSTRAINT document_revisions_size_is_of_content    CHECK (size_bytes = octet_length(content)),
   CONSTRAINT document_revisions_content_sha256_length CHECK (octet_length(content_sha256) = 32),
   CONSTRAINT document_revisions_version_positive      CHECK (version >= 1),
-  CONSTRAINT document_revisions_client_name_length    CHECK (octet_length(client_name) <= 200)
+  CONSTRAINT document_revisions_client_name_length    CHECK (octet_length(client_name) <= 200),
+  CONSTRAINT document_revisions_deleted_is_empty      CHECK (NOT deleted OR size_bytes = 0)
 );
 ALTER TABLE public.document_revisions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.document_revisions');

@@ -69,6 +69,7 @@ pub fn router(edge: Edge) -> Router {
         .merge(mcp)
         .merge(rest)
         .merge(health)
+        .merge(openapi::browser::routes())
         .fallback(async || Problem::no_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         // The innermost: a request that takes too long becomes an answer like any other. A call

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -29,13 +29,28 @@ fn of(body: &Value) -> String {
 /// `If-Match`: the change is made only to what the caller saw.
 pub(super) struct IfMatch(Option<String>);
 
+/// `If-None-Match`: what the caller has already.
+pub(super) struct IfNoneMatch(Option<String>);
+
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = RestError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RestError> {
-        let value = parts.headers.get(header::IF_MATCH);
-        Ok(Self(value.map(|value| value.to_str().unwrap_or_default().to_owned())))
+        Ok(Self(value(parts, &header::IF_MATCH)))
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = RestError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RestError> {
+        Ok(Self(value(parts, &header::IF_NONE_MATCH)))
+    }
+}
+
+fn value(parts: &Parts, name: &HeaderName) -> Option<String> {
+    let value = parts.headers.get(name)?;
+    Some(value.to_str().unwrap_or_default().to_owned())
 }
 
 impl IfMatch {
@@ -44,13 +59,44 @@ impl IfMatch {
         &self,
         now: impl AsyncFnOnce() -> Result<Value, RestError>,
     ) -> Result<(), RestError> {
-        let Some(wanted) = &self.0 else { return Ok(()) };
-        let tag = of(&now().await?);
-        if wanted == "*" || wanted.split(',').any(|one| one.trim() == tag) {
+        if self.0.is_none() || self.names(&of(&now().await?)) {
             return Ok(());
         }
-        let sentence = "it has changed since you read it: read it again";
-        let problem = Problem::new(StatusCode::PRECONDITION_FAILED, sentence);
-        Err(problem.of_kind("/problems/changed").into())
+        Err(changed("it has changed since you read it: read it again"))
     }
+
+    /// Whether there is the header.
+    pub(super) fn is_sent(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether it names the entity tag `tag`, or any.
+    pub(super) fn names(&self, tag: &str) -> bool {
+        let tags = self.0.as_deref().unwrap_or_default();
+        tags == "*" || tags.split(',').any(|one| one.trim() == tag)
+    }
+}
+
+impl IfNoneMatch {
+    /// Whether it is `*`: there must be nothing yet.
+    pub(super) fn is_any(&self) -> bool {
+        self.0.as_deref() == Some("*")
+    }
+
+    /// Whether there is the header.
+    pub(super) fn is_sent(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether it names the entity tag `tag`, weak or strong, or any.
+    pub(super) fn names(&self, tag: &str) -> bool {
+        let tags = self.0.as_deref().unwrap_or_default();
+        self.is_any() || tags.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
+    }
+}
+
+/// What is there is not what the caller saw.
+pub(super) fn changed(sentence: impl Into<String>) -> RestError {
+    let problem = Problem::new(StatusCode::PRECONDITION_FAILED, sentence);
+    problem.of_kind("/problems/changed").into()
 }

@@ -1,19 +1,23 @@
 //! Floor 5: the REST API, `/api/v1`. All routes stand in [`routes`]; each operation has a file.
 //!
 //! A handler says in its signature who may call it: [`project::ProjectAdmin`] is someone who
-//! administers the project of the path, [`platform::PlatformAdmin`] the operator. It opens the transaction in which the caller's role is asked
-//! once more, and hands in whose name the change is written to the audit log. [`input`] reads and
+//! administers the project of the path, [`platform::PlatformAdmin`] the operator,
+//! [`memory::ProjectReader`] and [`memory::ProjectWriter`] are who reads and writes what the project
+//! remembers. They open the transaction in which the caller's role is asked once more, and know in
+//! whose name the change is written to the audit log. [`input`] reads and
 //! checks bodies, [`paging`] lists, [`repeat`] makes a repeated creation harmless, [`etag`] a change
 //! conditional; [`problem`] is how everything is refused.
 
 mod administrator;
 mod directory;
 mod documented;
+pub mod documents;
 mod error;
 mod etag;
 mod input;
 pub mod keys;
 pub mod members;
+mod memory;
 mod named;
 mod paging;
 mod platform;
@@ -39,6 +43,10 @@ pub use requester::Requester;
 /// The operations, for the OpenAPI document.
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
+    documents::list::handler,
+    documents::get::handler,
+    documents::put::handler,
+    documents::delete::handler,
     keys::list::handler,
     keys::create::handler,
     keys::get::handler,
@@ -80,6 +88,13 @@ pub struct Rest {
 /// The routes. The [`Requester`] must be in the request's extensions.
 pub fn routes(rest: Arc<Rest>) -> Router {
     Router::new()
+        .route("/api/v1/projects/{project}/documents", routing::get(documents::list::handler))
+        .route(
+            "/api/v1/projects/{project}/documents/{*path}",
+            routing::get(documents::get::handler)
+                .put(documents::put::handler)
+                .delete(documents::delete::handler),
+        )
         .route(
             "/api/v1/projects/{project}/keys",
             routing::get(keys::list::handler).post(keys::create::handler),

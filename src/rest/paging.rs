@@ -53,19 +53,12 @@ impl<'a> Page<'a> {
         limit: Option<u16>,
         cursor: Option<&str>,
     ) -> Result<Self, RestError> {
-        let limit = limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let problem = format!("it must be 1 to {MAX_LIMIT}");
-            return Err(Problem::invalid_field("limit", problem).into());
-        }
+        let limit = checked(limit)?;
         let purpose = format!("rest cursor\n{}\n{list}", requester.principal.name());
         let start = (OffsetDateTime::UNIX_EPOCH, Uuid::nil());
         let after = match cursor {
             None => start,
-            Some(cursor) => open(sealer, &purpose, cursor).ok_or_else(|| {
-                let problem = "it is not one that this list returned; omit it to start anew";
-                Problem::invalid_field("cursor", problem)
-            })?,
+            Some(cursor) => open(sealer, &purpose, cursor).ok_or_else(no_cursor)?,
         };
         Ok(Self { sealer, purpose, limit, after })
     }
@@ -78,7 +71,7 @@ impl<'a> Page<'a> {
     /// The answer with `found`, of which `position` tells the place and `show` the looks.
     pub(super) fn answer<T>(
         &self,
-        OriginalUri(uri): &OriginalUri,
+        uri: &OriginalUri,
         mut found: Vec<T>,
         position: impl Fn(&T) -> (OffsetDateTime, Uuid),
         show: impl Fn(&T) -> Result<Value, RestError>,
@@ -86,22 +79,48 @@ impl<'a> Page<'a> {
         let more = found.len() > usize::from(self.limit);
         found.truncate(usize::from(self.limit));
         let items = found.iter().map(show).collect::<Result<Vec<_>, _>>()?;
-        let Some(last) = found.last().filter(|_| more) else {
-            return Ok(Json(json!({ "items": items })).into_response());
-        };
-        let (time, id) = position(last);
-        let text = format!("{},{id}", time.unix_timestamp_nanos());
-        let cursor = self.sealer.seal(&self.purpose, text.as_bytes());
-        let kept = uri.query().unwrap_or_default().split('&');
-        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-        let query: Vec<String> =
-            kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
-        let link = format!("<{}?{}>; rel=\"next\"", uri.path(), query.join("&"));
-        let mut response = Json(json!({ "items": items, "nextCursor": cursor })).into_response();
-        let link = HeaderValue::try_from(link).map_err(RestError::broken)?;
-        response.headers_mut().insert(header::LINK, link);
-        Ok(response)
+        let last = found.last().filter(|_| more).map(position);
+        let cursor = last.map(|(time, id)| {
+            let text = format!("{},{id}", time.unix_timestamp_nanos());
+            self.sealer.seal(&self.purpose, text.as_bytes())
+        });
+        page(uri, &items, cursor)
     }
+}
+
+/// The entries of a page, as many as `asked`.
+pub(super) fn checked(asked: Option<u16>) -> Result<u16, RestError> {
+    let limit = asked.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MAX_LIMIT).contains(&limit) {
+        return Ok(limit);
+    }
+    let problem = format!("it must be 1 to {MAX_LIMIT}");
+    Err(Problem::invalid_field("limit", problem).into())
+}
+
+/// The refusal of a cursor.
+pub(super) fn no_cursor() -> RestError {
+    let problem = "it is not one that this list returned; omit it to start anew";
+    Problem::invalid_field("cursor", problem).into()
+}
+
+/// The answer with `items`; the next page begins at `cursor`, if there is one.
+pub(super) fn page(
+    OriginalUri(uri): &OriginalUri,
+    items: &[Value],
+    cursor: Option<String>,
+) -> Result<Response, RestError> {
+    let Some(cursor) = cursor else {
+        return Ok(Json(json!({ "items": items })).into_response());
+    };
+    let kept = uri.query().unwrap_or_default().split('&');
+    let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let query: Vec<String> = kept.map(str::to_owned).chain([format!("cursor={cursor}")]).collect();
+    let link = format!("<{}?{}>; rel=\"next\"", uri.path(), query.join("&"));
+    let mut response = Json(json!({ "items": items, "nextCursor": cursor })).into_response();
+    let link = HeaderValue::try_from(link).map_err(RestError::broken)?;
+    response.headers_mut().insert(header::LINK, link);
+    Ok(response)
 }
 
 fn open(sealer: &Sealer, purpose: &str, cursor: &str) -> Option<(OffsetDateTime, Uuid)> {

@@ -34,22 +34,41 @@ impl FromRequestParts<Arc<Rest>> for ProjectAdmin {
     type Rejection = RestError;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, RestError> {
-        let requester = parts.extensions.get::<Requester>().cloned();
-        let requester = requester.ok_or_else(|| RestError::broken("no requester"))?;
-        let params = RawPathParams::from_request_parts(parts, rest).await;
-        let params = params.map_err(|_| RestError::not_found())?;
-        let name = params.iter().find(|(name, _)| *name == "project");
-        let name = name.ok_or_else(|| RestError::broken("no project in the path"))?.1.to_owned();
+        let (requester, name) = asked(parts, rest).await?;
         Self::new(rest.clone(), requester, name)
     }
 }
 
-fn check_key(caller: &Caller, name: &str) -> Result<(), RestError> {
-    let key = caller.key();
-    if name != key.project_slug && name != caller.tenant().project().to_string() {
+/// Who asks, and the project as the path names it.
+pub(super) async fn asked(
+    parts: &mut Parts,
+    rest: &Arc<Rest>,
+) -> Result<(Requester, String), RestError> {
+    let requester = parts.extensions.get::<Requester>().cloned();
+    let requester = requester.ok_or_else(|| RestError::broken("no requester"))?;
+    let params = RawPathParams::from_request_parts(parts, rest).await;
+    // What is not UTF-8 names nothing.
+    let params = params.map_err(|_| RestError::not_found())?;
+    let name = params.iter().find(|(name, _)| *name == "project");
+    let name = name.ok_or_else(|| RestError::broken("no project in the path"))?.1.to_owned();
+    // Postgres has no NUL.
+    if name.contains('\0') {
         return Err(RestError::not_found());
     }
-    if !key.scopes.contains(Scope::Admin) {
+    Ok((requester, name))
+}
+
+/// To a key of another project, the project `name` does not exist.
+pub(super) fn check_project(caller: &Caller, name: &str) -> Result<(), RestError> {
+    if name == caller.key().project_slug || name == caller.tenant().project().to_string() {
+        return Ok(());
+    }
+    Err(RestError::not_found())
+}
+
+fn check_key(caller: &Caller, name: &str) -> Result<(), RestError> {
+    check_project(caller, name)?;
+    if !caller.key().scopes.contains(Scope::Admin) {
         let detail = "this needs a key with the scope `admin`";
         return Err(RestError::refused(StatusCode::FORBIDDEN, detail));
     }

@@ -72,10 +72,18 @@ pub(in crate::http) fn cors(origins: &Origins) -> CorsLayer {
     let allow = move |origin: &HeaderValue, _: &axum::http::request::Parts| {
         origin.to_str().is_ok_and(|origin| origins.allow(origin))
     };
-    let exposed = ["mcp-session-id", "www-authenticate", "retry-after", "x-request-id"];
+    let exposed = [
+        "etag",
+        "link",
+        "location",
+        "mcp-session-id",
+        "retry-after",
+        "www-authenticate",
+        "x-request-id",
+    ];
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allow))
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         // Whatever an allowed page wants to send: a tool's own headers have names of its own.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed.map(HeaderName::from_static))

@@ -1,20 +1,21 @@
 //! The OpenAPI document, made from the code: [`json()`] is what openapi/openapi.json must be, and
 //! `mbmcp openapi` prints it.
 //!
-//! Health is described where it is answered. MCP is described in `mcp`, its bodies in `messages`;
-//! `answers` holds what routes have in common.
+//! `browser` serves it, and a page that shows it. Health and REST are described where they are
+//! answered, MCP in `mcp`, its bodies in `messages`; `answers` holds what routes have in common;
+//! `parts` puts all of it together.
 
 mod answers;
+pub(super) mod browser;
 mod mcp;
 mod messages;
+mod parts;
 
-use utoipa::openapi::path::PathItem;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi as Document, RefOr, Response, SecurityRequirement};
-use utoipa::{Modify, OpenApi};
+use utoipa::OpenApi;
 
 use super::health;
-use crate::rest::{self, problem};
+use crate::rest::problem;
+use parts::{Edge, Mcp, Rest};
 
 /// The names of the security schemes.
 const BEARER: &str = "bearer";
@@ -41,6 +42,11 @@ const API_KEY: &str = "apiKey";
                            method is: the server has no stream of its own.",
         ),
         (
+            name = "documents",
+            description = "What a project remembers, as its tools see it: for members, by a key with \
+                           the scope `read` or `write`. The operator does not see it.",
+        ),
+        (
             name = "keys",
             description = "The keys of a project: each is one member's way in. For the operator, by \
                            the platform token, and for owners, by a key with the scope `admin`.",
@@ -61,8 +67,20 @@ const API_KEY: &str = "apiKey";
                            everyone else there is nothing here.",
         ),
         (name = "health", description = "For monitors, load balancers and supervisors; no key"),
+        (
+            name = "openapi",
+            description = "This document, and a page that shows it; no key. What the page tries out \
+                           is sent by a web page: `ALLOWED_ORIGINS` must name the server's own origin.",
+        ),
     ),
-    paths(health::health, health::live, health::ready),
+    paths(
+        browser::page,
+        browser::file,
+        browser::document,
+        health::health,
+        health::live,
+        health::ready,
+    ),
     components(schemas(problem::Body, messages::Message, messages::Response)),
     modifiers(&Mcp, &Rest, &Edge),
 )]
@@ -74,71 +92,4 @@ struct Described;
 /// When it cannot be JSON, which is a fault of ours.
 pub fn json() -> Result<String, serde_json::Error> {
     Described::openapi().to_pretty_json()
-}
-
-/// Adds the routes of MCP.
-struct Mcp;
-
-impl Modify for Mcp {
-    fn modify(&self, document: &mut Document) {
-        document.paths.merge(mcp::paths());
-        let components = document.components.get_or_insert_default();
-        mcp::add_parameters(components);
-        answers::add_to(components);
-        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        let header = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-API-Key")));
-        components.add_security_schemes_from_iter([(BEARER, bearer), (API_KEY, header)]);
-    }
-}
-
-/// Adds the REST API, with what all of its operations answer.
-struct Rest;
-
-impl Modify for Rest {
-    fn modify(&self, document: &mut Document) {
-        let mut rest = rest::Described::openapi();
-        for item in rest.paths.paths.values_mut() {
-            let PathItem { get, post, put, patch, delete, .. } = item;
-            for operation in [get, post, put, patch, delete].into_iter().flatten() {
-                let no_scopes = || Vec::<String>::new();
-                operation.security = Some(vec![
-                    SecurityRequirement::new(BEARER, no_scopes()),
-                    SecurityRequirement::new(API_KEY, no_scopes()),
-                ]);
-                let body = operation.request_body.is_some();
-                let of_body = answers::OF_BODIES.into_iter().filter(|_| body);
-                for (status, answer) in answers::OF_REST.into_iter().chain(of_body) {
-                    let responses = &mut operation.responses.responses;
-                    responses.insert(status.to_owned(), answers::named(answer).into());
-                }
-            }
-        }
-        document.merge(rest);
-    }
-}
-
-/// Adds what the layers answer at every route, and the header that they give to every answer.
-struct Edge;
-
-impl Modify for Edge {
-    fn modify(&self, document: &mut Document) {
-        for item in document.paths.paths.values_mut() {
-            let PathItem { get, post, put, patch, delete, .. } = item;
-            for operation in [get, post, put, patch, delete].into_iter().flatten() {
-                let responses = &mut operation.responses.responses;
-                let forbidden = || answers::named("Forbidden").into();
-                responses.entry("403".to_owned()).or_insert_with(forbidden);
-                responses.values_mut().for_each(name_request);
-            }
-        }
-        let components = document.components.get_or_insert_default();
-        components.responses.values_mut().for_each(name_request);
-    }
-}
-
-fn name_request(response: &mut RefOr<Response>) {
-    if let RefOr::T(response) = response {
-        let header = RefOr::Ref(answers::header("RequestId"));
-        response.headers.insert("X-Request-Id".to_owned(), header);
-    }
 }

@@ -45,6 +45,13 @@ statements! {
          size_bytes, content_sha256, created_at, created_by, client_name, key_id) \
          select project_id, id, version, path, content, size_bytes, content_sha256, updated_at, \
          updated_by, updated_client, $3 from documents where project_id = $1 and id = any($2)";
+    BURY = "documents.bury" (UUID, UUID, UUID, TEXT, UUID)
+        "insert into document_revisions (project_id, document_id, version, path, content, \
+         size_bytes, content_sha256, created_at, created_by, client_name, key_id, deleted) \
+         select project_id, id, version + 1, path, '', 0, sha256(''), now(), $3, $4, $5, true \
+         from documents where project_id = $1 and id = $2";
+    DELETE = "documents.delete" (UUID, UUID)
+        "delete from documents where project_id = $1 and id = $2";
 }
 
 /// What a project holds.
@@ -194,6 +201,23 @@ pub async fn revise(
     let ids: Vec<Uuid> = documents.iter().map(|id| id.0).collect();
     let key = author.key.map(|key| key.0);
     tx.rows(&REVISE, &[&tenant.project().0, &ids, &key]).await?;
+    Ok(())
+}
+
+/// Deletes a document that [`lock`] has locked. Its revisions stay; one more says who deleted it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete(
+    tx: &Tx,
+    tenant: &Tenant,
+    author: &Author,
+    document: DocumentId,
+) -> Result<(), StoreError> {
+    let (project, user, client) = (tenant.project().0, author.user.0, &author.client);
+    let key = author.key.map(|key| key.0);
+    tx.rows(&BURY, &[&project, &document.0, &user, client, &key]).await?;
+    tx.rows(&DELETE, &[&project, &document.0]).await?;
     Ok(())
 }
 

@@ -117,7 +117,7 @@ async fn what_a_browser_asks_beforehand_needs_no_key() {
         let request =
             reqwest::Client::new().request(Method::OPTIONS, format!("{}/mcp", server.url));
         let request =
-            request.header("origin", origin).header("access-control-request-method", "POST");
+            request.header("origin", origin).header("access-control-request-method", "PUT");
         let wanted = "x-api-key,mcp-session-id,mcp-param-region";
         Reply::of(request.header("access-control-request-headers", wanted)).await
     };
@@ -125,6 +125,8 @@ async fn what_a_browser_asks_beforehand_needs_no_key() {
     assert_eq!(allowed.status, 200);
     let headers = allowed.headers["access-control-allow-headers"].to_str().unwrap();
     assert_eq!(headers, "x-api-key,mcp-session-id,mcp-param-region");
+    let methods = allowed.headers["access-control-allow-methods"].to_str().unwrap();
+    assert_eq!(methods, "GET,POST,PUT,PATCH,DELETE");
     assert_eq!(ask("https://evil.test").await.status, 403);
 }
 

@@ -1,5 +1,6 @@
 //! The edge: health, outages, replicas, Redis, the OpenAPI document.
 
+mod browser;
 mod edge;
 mod log;
 mod look_ups;

@@ -269,11 +269,15 @@ async fn the_server_answers_as_documented_and_all_that_is_documented() {
 async fn what_is_not_documented_is_answered_with_405() {
     let database = Database::new().await;
     let server = Server::on(&database).await;
-    let key = database.editor("a").await.key;
+    let key = database.editor("a").await;
+    // What the paths name, as they stand in the document.
+    server.session(&key).await.write("{path}", "").await;
+    let key = key.key;
     let documented = operations(&document());
     let paths: BTreeSet<&String> = documented.iter().map(|(path, _)| path).collect();
     for path in paths {
-        let client = Client::at_path(&server.url, &path.replace("{project}", "a"), &key);
+        let named = path.replace("{project}", "a").replace("{file}", "browser.js");
+        let client = Client::at_path(&server.url, &named, &key);
         for method in METHODS {
             let reply = Reply::of(client.request(method.to_uppercase().parse().unwrap())).await;
             if documented.contains(&(path.clone(), method.to_owned())) {

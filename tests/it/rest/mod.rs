@@ -1,6 +1,7 @@
 //! The REST API by the front door.
 
 mod audit;
+mod documents;
 mod idempotency;
 mod isolation;
 mod keys;

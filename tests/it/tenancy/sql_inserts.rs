@@ -185,5 +185,5 @@ async fn a_reference_into_another_project_fails_like_one_to_nothing() {
             }
         }
     }
-    findings.settle(80);
+    findings.settle(78);
 }
