@@ -230,6 +230,7 @@ CALL app.close_function('app.current_user_id()');
 CALL app.close_function('app.current_project_id()');
 GRANT EXECUTE ON FUNCTION app.current_user_id(), app.current_project_id()
    TO app_user, app_auth, app_search;
+GRANT EXECUTE ON FUNCTION app.current_project_id() TO app_worker;
 
 -- viewer 1 reads; editor 2 writes memory; owner 3 manages members and keys.
 CREATE FUNCTION app.role_rank(role text) RETURNS integer
@@ -411,7 +412,7 @@ GRANT SELECT (project_id, user_id, role) ON public.memberships TO app_auth;
 GRANT SELECT (id, slug, deleted_at)      ON public.projects    TO app_auth;
 
 CALL app.close_function('app.has_role(integer)');
-GRANT EXECUTE ON FUNCTION app.has_role(integer) TO app_user, app_search;
+GRANT EXECUTE ON FUNCTION app.has_role(integer) TO app_user, app_search, app_worker;
 CALL app.hand_over('app.has_role(integer)', 'app_auth');
 
 -- ---------------------------------------------------------------------------
@@ -737,6 +738,14 @@ CREATE INDEX sessions_key_idx        ON public.sessions (project_id, key_id);
 CREATE INDEX sessions_expires_at_idx ON public.sessions (expires_at);
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.sessions');
+
+-- What stands for a session where people see it: its id opens it, this does not.
+CREATE FUNCTION app.session_handle(id text) RETURNS uuid
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN encode(substring(sha256(convert_to(id, 'UTF8')) FOR 16), 'hex')::uuid;
+
+CALL app.close_function('app.session_handle(text)');
+GRANT EXECUTE ON FUNCTION app.session_handle(text) TO app_platform, app_worker;
 
 -- ---------------------------------------------------------------------------
 -- streams: one per POST answered by SSE, and one per GET. The lease says which
