@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator};
+use crate::access::{AdminToken, Authenticator, Usage, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::transport::Transport;
@@ -84,6 +84,7 @@ pub async fn build_with(
     let clock = ambient.clock.clone();
     let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
+    let usage = count_usage(store.clone(), &ambient, lifecycle);
     let rest = Arc::new(Rest {
         store: store.clone(),
         ambient: ambient.clone(),
@@ -109,6 +110,7 @@ pub async fn build_with(
     let edge = Edge {
         authenticator,
         admin_token,
+        usage,
         rest,
         health,
         trusted_proxies,
@@ -117,4 +119,13 @@ pub async fn build_with(
         request_timeout,
     };
     Ok(router(edge))
+}
+
+/// Counts calls, and stores that until the process ends.
+fn count_usage(store: Store, ambient: &Ambient, lifecycle: &Lifecycle) -> Arc<Usage> {
+    let usage = Arc::new(Usage::new(ambient.clock.clone()));
+    let (counting, Lifecycle { stopping, drained, .. }) = (usage.clone(), lifecycle.clone());
+    let keeping = async move { usage::keep(&counting, &store, &stopping, &drained).await };
+    lifecycle.keepers.spawn(keeping);
+    usage
 }

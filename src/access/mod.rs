@@ -2,7 +2,7 @@
 //!
 //! [`key`] is the form of an API key, pure. [`authenticate`] turns a presented key into a
 //! [`Caller`], through an in-process cache, Redis and Postgres; [`wrong_keys`] counts failures per
-//! address. [`keys`] issues, lists and revokes.
+//! address. [`keys`] issues, lists and revokes; [`usage`] counts.
 
 mod admin_token;
 pub mod authenticate;
@@ -10,9 +10,11 @@ mod caller;
 pub mod key;
 pub mod keys;
 mod principal;
+pub mod usage;
 pub mod wrong_keys;
 
 pub use admin_token::AdminToken;
 pub use authenticate::{AuthError, Authenticator};
 pub use caller::Caller;
 pub use principal::Principal;
+pub use usage::Usage;

@@ -12,6 +12,7 @@ pub mod projects;
 pub mod search;
 pub mod sections;
 pub mod sessions;
+pub mod usage;
 
 use super::Statement;
 
@@ -30,6 +31,7 @@ pub fn statements() -> Vec<&'static Statement> {
         search::STATEMENTS,
         sections::STATEMENTS,
         sessions::STATEMENTS,
+        usage::STATEMENTS,
     ];
     groups.concat()
 }
