@@ -12,7 +12,7 @@ use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, Sealer};
-use crate::rest::Rest;
+use crate::rest::{RequestLimits, Rest};
 use crate::store::kv::{KeyCache, Redis};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
@@ -86,6 +86,7 @@ pub async fn build_with(
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
     let usage = count_usage(store.clone(), &ambient, lifecycle);
     let rest = Arc::new(Rest {
+        limits: limits(config),
         store: store.clone(),
         ambient: ambient.clone(),
         sealer: sealer.clone(),
@@ -128,4 +129,13 @@ fn count_usage(store: Store, ambient: &Ambient, lifecycle: &Lifecycle) -> Arc<Us
     let keeping = async move { usage::keep(&counting, &store, &stopping, &drained).await };
     lifecycle.keepers.spawn(keeping);
     usage
+}
+
+/// What is said of the limits of requests.
+fn limits(config: &Config) -> RequestLimits {
+    RequestLimits {
+        body_bytes: config.server.max_body_bytes,
+        seconds: config.server.request_timeout.as_secs(),
+        session_hours: config.server.session_ttl.as_secs() / 3600,
+    }
 }

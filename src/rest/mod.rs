@@ -1,21 +1,26 @@
 //! Floor 5: the REST API, `/api/v1`. All routes stand in [`routes`]; each operation has a file.
 //!
 //! A handler says in its signature who may call it: [`project::ProjectAdmin`] is someone who
-//! administers the project of the path. It opens the transaction in which the caller's role is asked
+//! administers the project of the path, [`operator::Operator`] who runs the server. It opens the transaction in which the caller's role is asked
 //! once more, and hands in whose name the change is written to the audit log. [`input`] reads and
 //! checks bodies, [`paging`] lists, [`repeat`] makes a repeated creation harmless, [`etag`] a change
 //! conditional; [`problem`] is how everything is refused.
 
+pub mod audit;
 mod documented;
 mod error;
 mod etag;
 mod input;
 pub mod keys;
+pub mod limits;
+mod operator;
 mod paging;
 pub mod problem;
 mod project;
 mod repeat;
 mod requester;
+pub mod sessions;
+pub mod usage;
 
 use std::sync::Arc;
 
@@ -26,23 +31,32 @@ use crate::model::{Ambient, Sealer};
 use crate::store::Store;
 
 pub use error::RestError;
+pub use limits::RequestLimits;
 pub use problem::Problem;
 pub use requester::Requester;
 
 /// The operations, for the OpenAPI document.
 #[derive(utoipa::OpenApi)]
 #[openapi(paths(
+    audit::all::handler,
+    audit::project::handler,
     keys::list::handler,
     keys::create::handler,
     keys::get::handler,
     keys::update::handler,
     keys::revoke::handler,
     keys::rotate::handler,
+    limits::handler,
+    sessions::list::handler,
+    sessions::end::handler,
+    usage::handler,
 ))]
 pub struct Described;
 
 /// What the API needs.
 pub struct Rest {
+    /// What is said of the limits of requests.
+    pub limits: RequestLimits,
     /// Postgres.
     pub store: Store,
     /// Time and randomness.
@@ -58,6 +72,8 @@ pub struct Rest {
 /// The routes. The [`Requester`] must be in the request's extensions.
 pub fn routes(rest: Arc<Rest>) -> Router {
     Router::new()
+        .route("/api/v1/audit", routing::get(audit::all::handler))
+        .route("/api/v1/projects/{project}/audit", routing::get(audit::project::handler))
         .route(
             "/api/v1/projects/{project}/keys",
             routing::get(keys::list::handler).post(keys::create::handler),
@@ -69,5 +85,12 @@ pub fn routes(rest: Arc<Rest>) -> Router {
                 .delete(keys::revoke::handler),
         )
         .route("/api/v1/projects/{project}/keys/{key}/rotate", routing::post(keys::rotate::handler))
+        .route("/api/v1/projects/{project}/limits", routing::get(limits::handler))
+        .route("/api/v1/projects/{project}/sessions", routing::get(sessions::list::handler))
+        .route(
+            "/api/v1/projects/{project}/sessions/{session}",
+            routing::delete(sessions::end::handler),
+        )
+        .route("/api/v1/projects/{project}/usage", routing::get(usage::handler))
         .with_state(rest)
 }

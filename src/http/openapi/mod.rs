@@ -41,10 +41,20 @@ const API_KEY: &str = "apiKey";
                            method is: the server has no stream of its own.",
         ),
         (
+            name = "audit",
+            description = "Who changed what, newest first. Entries are only ever added.",
+        ),
+        (
             name = "keys",
             description = "The keys of a project: each is one member's way in. For the operator, by \
                            the platform token, and for owners, by a key with the scope `admin`.",
         ),
+        (
+            name = "sessions",
+            description = "Sessions of MCP, as clients of its versions up to 2025-11-25 open them. \
+                           Where one is named here, the name opens nothing.",
+        ),
+        (name = "usage", description = "How much a project is used, and how much it may be."),
         (name = "health", description = "For monitors, load balancers and supervisors; no key"),
     ),
     paths(health::health, health::live, health::ready),

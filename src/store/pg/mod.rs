@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod members;
 pub mod platform;
+pub mod project_sessions;
 pub mod projects;
 pub mod search;
 pub mod sections;
@@ -27,6 +28,7 @@ pub fn statements() -> Vec<&'static Statement> {
         keys::STATEMENTS,
         members::STATEMENTS,
         platform::STATEMENTS,
+        project_sessions::STATEMENTS,
         projects::STATEMENTS,
         search::STATEMENTS,
         sections::STATEMENTS,

@@ -4,8 +4,8 @@ use mbmcp::model::{Role, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::Office;
-use crate::harness::{Database, Login, Reply, RestClient};
+use super::{Office, handle};
+use crate::harness::{Database, Login, Reply, RestClient, TestKey};
 use crate::tenancy::ROUTES;
 
 /// The body of an operation that would be done.
@@ -18,7 +18,7 @@ fn body(method: &str, path: &str, user: &str) -> Option<Value> {
     }
 }
 
-/// Calls a route of the API with these names in its path.
+/// Calls a route of the API with these names in its path; a session is the planted one of the key.
 async fn call(
     client: &RestClient,
     route: (&str, &str),
@@ -28,7 +28,9 @@ async fn call(
 ) -> Reply {
     let (path, method) = route;
     let body = body(method, path, user);
+    let session = handle(&planted_session(key)).to_string();
     let path = path.replace("{project}", project).replace("{key}", key);
+    let path = path.replace("{session}", &session);
     let method: Method = method.to_uppercase().parse().unwrap();
     let request = client.request(method, path.trim_start_matches("/api/v1"));
     Reply::of(match body {
@@ -38,17 +40,35 @@ async fn call(
     .await
 }
 
+/// Those of a project.
 fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    ROUTES.iter().copied().filter(|(path, _)| path.starts_with("/api/v1"))
+    ROUTES.iter().copied().filter(|(path, _)| path.starts_with("/api/v1/projects/{project}"))
+}
+
+/// The id of a session that the tests plant for a key.
+fn planted_session(key: &str) -> String {
+    format!("a-session-of-{key}")
+}
+
+/// An owner's key in `project`, with a session.
+async fn victim(database: &Database, project: &str, scope: Scope) -> TestKey {
+    let key = database.key(project, Role::Owner, &[scope]).await;
+    let plant = "insert into sessions (project_id, id, user_id, key_id, protocol_version, expires_at) \
+                 values ($1, $2, $3, $4, '2025-11-25', now() + interval '1 day')";
+    let (project, user) = (key.tenant.project().0, key.tenant.user().0);
+    let id = planted_session(&key.id.to_string());
+    let superuser = database.connect(Login::Superuser).await;
+    superuser.execute(plant, &[&project, &id, &user, &key.id.0]).await.unwrap();
+    key
 }
 
 #[tokio::test]
 async fn a_foreign_project_is_answered_like_one_that_never_existed() {
     let database = Database::new().await;
     let office = Office::open(&database).await;
-    let theirs = database.key("b", Role::Owner, &[Scope::Admin]).await;
+    let theirs = victim(&database, "b", Scope::Admin).await;
     let (key, user) = (theirs.id.to_string(), theirs.tenant.user().to_string());
-    let own = office.key.id.to_string();
+    let own = victim(&database, "a", Scope::Read).await.id.to_string();
     let by_id = theirs.tenant.project().to_string();
     let seen = |reply: &Reply| {
         let mut headers: Vec<_> = reply.headers.iter().map(|(name, _)| name.to_string()).collect();
@@ -62,7 +82,7 @@ async fn a_foreign_project_is_answered_like_one_that_never_existed() {
             let foreign = call(&office.owner, route, project, &key, &user).await;
             assert_eq!(seen(&foreign), seen(&missing), "{route:?}");
         }
-        if route.0.contains("{key}") {
+        if route.0.contains("{key}") || route.0.contains("{session}") {
             let unknown = uuid::Uuid::nil().to_string();
             let foreign_key = call(&office.owner, route, "a", &key, &user).await;
             let unknown_key = call(&office.owner, route, "a", &unknown, &user).await;
@@ -79,6 +99,8 @@ async fn a_foreign_project_is_answered_like_one_that_never_existed() {
     let their_office = RestClient::new(&office.server, &theirs.key);
     let kept = their_office.get(&format!("/projects/b/keys/{key}")).await.json();
     assert_eq!((&kept["state"], &kept["label"]), (&json!("active"), &json!("owner of b")));
+    let sessions = their_office.get("/projects/b/sessions").await.json();
+    assert_eq!(sessions["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -92,7 +114,7 @@ async fn each_route_lets_in_whom_it_should() {
             database.force_scopes(&key, &[scope]).await;
             let client = RestClient::new(&office.server, &key.key);
             for route in routes() {
-                let victim = database.key("a", Role::Owner, &[Scope::Read]).await;
+                let victim = victim(&database, "a", Scope::Read).await;
                 let user = office.key.tenant.user().to_string();
                 let reply = call(&client, route, "a", &victim.id.to_string(), &user).await;
                 let may = role == Role::Owner && scope == Scope::Admin;
@@ -104,7 +126,7 @@ async fn each_route_lets_in_whom_it_should() {
     }
     let platform = &office.platform;
     for route in routes() {
-        let victim = database.key("a", Role::Owner, &[Scope::Read]).await;
+        let victim = victim(&database, "a", Scope::Read).await;
         let user = office.key.tenant.user().to_string();
         let reply = call(platform, route, "a", &victim.id.to_string(), &user).await;
         assert!(reply.status < 300, "{route:?}: {}", reply.text);

@@ -258,14 +258,21 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-pub const ROUTES: [(&str, &str); 13] = [
+pub const ROUTES: [(&str, &str); 19] = [
+    // For the operator alone: `rest::audit` calls it.
+    ("/api/v1/audit", "get"),
     // `rest::isolation` calls them with another project's names and ids.
+    ("/api/v1/projects/{project}/audit", "get"),
     ("/api/v1/projects/{project}/keys", "get"),
     ("/api/v1/projects/{project}/keys", "post"),
     ("/api/v1/projects/{project}/keys/{key}", "get"),
     ("/api/v1/projects/{project}/keys/{key}", "patch"),
     ("/api/v1/projects/{project}/keys/{key}", "delete"),
     ("/api/v1/projects/{project}/keys/{key}/rotate", "post"),
+    ("/api/v1/projects/{project}/limits", "get"),
+    ("/api/v1/projects/{project}/sessions", "get"),
+    ("/api/v1/projects/{project}/sessions/{session}", "delete"),
+    ("/api/v1/projects/{project}/usage", "get"),
     ("/mcp", "post"),
     ("/mcp", "delete"),
     // `http::edge` calls them with another project's name.
