@@ -86,6 +86,7 @@ pub async fn build_with(
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
     let usage = count_usage(store.clone(), &ambient, lifecycle);
     let rest = Arc::new(Rest {
+        authenticator: authenticator.clone(),
         limits: limits(config),
         store: store.clone(),
         ambient: ambient.clone(),

@@ -14,6 +14,7 @@ mod input;
 pub mod keys;
 pub mod limits;
 mod operator;
+pub mod own_key;
 mod paging;
 pub mod problem;
 mod project;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use axum::{Router, routing};
 
+use crate::access::Authenticator;
 use crate::access::keys::KeyPolicy;
 use crate::model::{Ambient, Sealer};
 use crate::store::Store;
@@ -47,6 +49,7 @@ pub use requester::Requester;
     keys::revoke::handler,
     keys::rotate::handler,
     limits::handler,
+    own_key::handler,
     sessions::list::handler,
     sessions::end::handler,
     usage::handler,
@@ -55,6 +58,8 @@ pub struct Described;
 
 /// What the API needs.
 pub struct Rest {
+    /// Forgets keys that are changed.
+    pub authenticator: Arc<Authenticator>,
     /// What is said of the limits of requests.
     pub limits: RequestLimits,
     /// Postgres.
@@ -73,6 +78,7 @@ pub struct Rest {
 pub fn routes(rest: Arc<Rest>) -> Router {
     Router::new()
         .route("/api/v1/audit", routing::get(audit::all::handler))
+        .route("/api/v1/key", routing::delete(own_key::handler))
         .route("/api/v1/projects/{project}/audit", routing::get(audit::project::handler))
         .route(
             "/api/v1/projects/{project}/keys",

@@ -5,6 +5,7 @@ mod idempotency;
 mod isolation;
 mod keys;
 mod limits;
+mod self_revoke;
 mod sessions;
 mod usage;
 

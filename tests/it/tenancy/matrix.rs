@@ -258,9 +258,10 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-pub const ROUTES: [(&str, &str); 19] = [
-    // For the operator alone: `rest::audit` calls it.
+pub const ROUTES: [(&str, &str); 20] = [
+    // For the operator alone, and for a key itself: `rest::audit`, `rest::self_revoke`.
     ("/api/v1/audit", "get"),
+    ("/api/v1/key", "delete"),
     // `rest::isolation` calls them with another project's names and ids.
     ("/api/v1/projects/{project}/audit", "get"),
     ("/api/v1/projects/{project}/keys", "get"),
