@@ -742,6 +742,14 @@ CREATE INDEX sessions_expires_at_idx ON public.sessions (expires_at);
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.sessions');
 
+-- What stands for a session where people see it: its id opens it, this does not.
+CREATE FUNCTION app.session_handle(id text) RETURNS uuid
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN encode(substring(sha256(convert_to(id, 'UTF8')) FOR 16), 'hex')::uuid;
+
+CALL app.close_function('app.session_handle(text)');
+GRANT EXECUTE ON FUNCTION app.session_handle(text) TO app_platform, app_worker;
+
 -- ---------------------------------------------------------------------------
 -- streams: one per POST answered by SSE, and one per GET. The lease says which
 -- replica writes; when it has run out, the writer is dead.

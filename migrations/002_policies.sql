@@ -139,6 +139,14 @@ GRANT SELECT (
         expires_at, revoked_at)
    ON public.api_keys TO app_auth;
 
+CREATE POLICY worker_reads ON public.api_keys FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_updates ON public.api_keys FOR UPDATE TO app_worker USING (true) WITH CHECK (true);
+GRANT SELECT (
+        project_id, id, user_id, key_hash, key_prefix, key_suffix, label, environment, scopes,
+        rate_limit, expires_at, revoked_at, rotated_to, last_used_at, last_used_client),
+      UPDATE (revoked_at, last_used_at, last_used_client)
+   ON public.api_keys TO app_worker;
+
 -- ---------------------------------------------------------------------------
 -- key_usage: whoever sees the key sees its counts.
 -- ---------------------------------------------------------------------------
@@ -158,6 +166,9 @@ GRANT SELECT ON public.key_usage TO app_user;
 
 CREATE POLICY platform ON public.key_usage FOR SELECT TO app_platform USING (true);
 GRANT SELECT ON public.key_usage TO app_platform;
+
+CREATE POLICY worker ON public.key_usage TO app_worker USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE (calls) ON public.key_usage TO app_worker;
 
 -- ---------------------------------------------------------------------------
 -- key_changes: not for tenants at all; the wall stands in case of a stray grant.
@@ -350,6 +361,14 @@ CREATE POLICY platform_select ON public.sessions FOR SELECT TO app_platform USIN
 CREATE POLICY platform_delete ON public.sessions FOR DELETE TO app_platform USING (true);
 GRANT SELECT, DELETE ON public.sessions TO app_platform;
 
+CREATE POLICY worker_reads ON public.sessions FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_deletes ON public.sessions FOR DELETE TO app_worker USING (true);
+GRANT SELECT (
+        project_id, id, user_id, key_id, protocol_version, client_name, client_version,
+        created_at, last_seen_at, expires_at),
+      DELETE
+   ON public.sessions TO app_worker;
+
 -- ---------------------------------------------------------------------------
 -- streams: as sessions.
 -- ---------------------------------------------------------------------------
@@ -399,6 +418,10 @@ CREATE POLICY platform_select ON public.audit_log FOR SELECT TO app_platform USI
 CREATE POLICY platform_insert ON public.audit_log FOR INSERT TO app_platform
   WITH CHECK (actor_kind IN ('platform', 'cli'));
 GRANT SELECT, INSERT ON public.audit_log TO app_platform;
+
+CREATE POLICY worker_insert ON public.audit_log FOR INSERT TO app_worker
+  WITH CHECK (actor_kind = 'key');
+GRANT INSERT ON public.audit_log TO app_worker;
 
 -- ---------------------------------------------------------------------------
 -- idempotency_keys: each principal has his own; the platform's have no project.

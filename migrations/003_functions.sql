@@ -186,6 +186,145 @@ CALL app.close_function('app.add_member_by_email(text, text, uuid)');
 GRANT EXECUTE ON FUNCTION app.add_member_by_email(text, text, uuid) TO app_user;
 CALL app.hand_over('app.add_member_by_email(text, text, uuid)', 'app_worker');
 
+-- ---------------------------------------------------------------------------
+-- touch_keys: when keys were last used and how often on which day, as a server
+-- has counted it: one call for all keys of half a minute. Time only moves
+-- forward, and never past the database's own. A key that is not of the project
+-- named with it is none. Only for app_server: it looks across tenants.
+--
+-- Days first, in their order: replicas that count the same keys wait for each
+-- other there, and not in a circle.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.touch_keys(
+  project_ids  uuid[],
+  key_ids      uuid[],
+  days         date[],
+  calls        bigint[],
+  used_at      timestamptz[],
+  clients      text[]
+)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  INSERT INTO public.key_usage AS kept (project_id, key_id, day, calls)
+  SELECT used.project_id, used.key_id, used.day, sum(used.calls)
+    FROM unnest(project_ids, key_ids, days, touch_keys.calls)
+           AS used (project_id, key_id, day, calls)
+    JOIN public.api_keys k ON k.project_id = used.project_id AND k.id = used.key_id
+   WHERE used.calls > 0
+   GROUP BY 1, 2, 3
+   ORDER BY 1, 2, 3
+  ON CONFLICT (project_id, key_id, day) DO UPDATE SET calls = kept.calls + excluded.calls;
+
+  UPDATE public.api_keys k
+     SET last_used_at     = used.at,
+         last_used_client = coalesce(used.client, k.last_used_client)
+    FROM (
+           SELECT DISTINCT ON (1, 2)
+                  u.project_id, u.key_id, least(u.at, now()) AS at, left(u.client, 50) AS client
+             FROM unnest(project_ids, key_ids, touch_keys.used_at, clients)
+                    AS u (project_id, key_id, at, client)
+            ORDER BY 1, 2, u.at DESC
+         ) used
+   WHERE k.project_id = used.project_id
+     AND k.id = used.key_id
+     AND (k.last_used_at IS NULL OR k.last_used_at < used.at);
+END;
+
+CALL app.close_function('app.touch_keys(uuid[], uuid[], date[], bigint[], timestamptz[], text[])');
+GRANT EXECUTE ON FUNCTION app.touch_keys(uuid[], uuid[], date[], bigint[], timestamptz[], text[])
+   TO app_server;
+CALL app.hand_over('app.touch_keys(uuid[], uuid[], date[], bigint[], timestamptz[], text[])', 'app_worker');
+
+-- ---------------------------------------------------------------------------
+-- revoke_presented_key: whoever holds a key may end it, whatever it may do
+-- else. By its hash, which nobody has but who was shown the key; the audit row
+-- names the key itself as the actor. One that is revoked stays as it is. Only
+-- for app_server: a tenant's own rights do not go so far.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.revoke_presented_key(hash bytea, entry uuid, client text, address inet)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  WITH revoked AS (
+    UPDATE public.api_keys k
+       SET revoked_at = now()
+     WHERE k.key_hash = revoke_presented_key.hash
+       AND k.revoked_at IS NULL
+    RETURNING k.project_id, k.id, k.user_id,
+              jsonb_build_object(
+                'userId', k.user_id, 'label', k.label, 'hint', k.key_prefix || '…' || k.key_suffix,
+                'environment', k.environment, 'scopes', k.scopes, 'rateLimit', k.rate_limit,
+                'expiresAt', k.expires_at, 'revokedAt', NULL, 'rotatedTo', k.rotated_to) AS shown
+  )
+  INSERT INTO public.audit_log (
+           project_id, id, at, actor_kind, actor_user_id, key_id, client_name, ip,
+           action, target_kind, target_id, before, after)
+  SELECT r.project_id, entry, now(), 'key', r.user_id, r.id, client, address,
+         'key.revoke', 'key', r.id::text,
+         r.shown, r.shown || jsonb_build_object('revokedAt', now())
+    FROM revoked r;
+END;
+
+CALL app.close_function('app.revoke_presented_key(bytea, uuid, text, inet)');
+GRANT EXECUTE ON FUNCTION app.revoke_presented_key(bytea, uuid, text, inet) TO app_server;
+CALL app.hand_over('app.revoke_presented_key(bytea, uuid, text, inet)', 'app_worker');
+
+-- ---------------------------------------------------------------------------
+-- project_sessions, end_project_session: the current project's sessions, for
+-- its owners. DEFINER, because a policy shows everybody his own alone, and
+-- should: who reads a session's id could speak in it. Here ids stay inside, and
+-- a handle stands for each.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.project_sessions(after_time timestamptz, after_handle uuid, max_rows bigint)
+RETURNS TABLE (
+  handle            uuid,
+  user_id           uuid,
+  key_id            uuid,
+  client_name       text,
+  client_version    text,
+  protocol_version  text,
+  created_at        timestamptz,
+  last_seen_at      timestamptz,
+  expires_at        timestamptz
+)
+LANGUAGE sql STABLE ROWS 50 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT app.session_handle(s.id), s.user_id, s.key_id, s.client_name, s.client_version,
+         s.protocol_version, s.created_at, s.last_seen_at, s.expires_at
+    FROM public.sessions s
+   WHERE (SELECT app.has_role(3))
+     AND s.project_id = app.current_project_id()
+     AND s.expires_at > now()
+     AND (s.created_at, app.session_handle(s.id)) > (after_time, after_handle)
+   ORDER BY s.created_at, 1
+   LIMIT least(greatest(max_rows, 0), 200);
+END;
+
+CALL app.close_function('app.project_sessions(timestamptz, uuid, bigint)');
+GRANT EXECUTE ON FUNCTION app.project_sessions(timestamptz, uuid, bigint) TO app_user;
+CALL app.hand_over('app.project_sessions(timestamptz, uuid, bigint)', 'app_worker');
+
+CREATE FUNCTION app.end_project_session(session uuid)
+RETURNS TABLE (user_id uuid, client_name text)
+LANGUAGE sql ROWS 1 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  DELETE FROM public.sessions s
+   WHERE (SELECT app.has_role(3))
+     AND s.project_id = app.current_project_id()
+     AND s.expires_at > now()
+     AND app.session_handle(s.id) = session
+  RETURNING s.user_id, s.client_name;
+END;
+
+CALL app.close_function('app.end_project_session(uuid)');
+GRANT EXECUTE ON FUNCTION app.end_project_session(uuid) TO app_user;
+CALL app.hand_over('app.end_project_session(uuid)', 'app_worker');
+
 INSERT INTO public.schema_migrations (version) VALUES ('003_functions');
 
 COMMIT;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator};
+use crate::access::{AdminToken, Authenticator, Usage, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, Sealer};
-use crate::rest::Rest;
+use crate::rest::{RequestLimits, Rest};
 use crate::store::kv::{KeyCache, Redis};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
@@ -84,7 +84,10 @@ pub async fn build_with(
     let clock = ambient.clock.clone();
     let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
+    let usage = count_usage(store.clone(), &ambient, lifecycle);
     let rest = Arc::new(Rest {
+        authenticator: authenticator.clone(),
+        limits: limits(config),
         store: store.clone(),
         ambient: ambient.clone(),
         sealer: sealer.clone(),
@@ -109,6 +112,7 @@ pub async fn build_with(
     let edge = Edge {
         authenticator,
         admin_token,
+        usage,
         rest,
         health,
         trusted_proxies,
@@ -117,4 +121,22 @@ pub async fn build_with(
         request_timeout,
     };
     Ok(router(edge))
+}
+
+/// Counts calls, and stores that until the process ends.
+fn count_usage(store: Store, ambient: &Ambient, lifecycle: &Lifecycle) -> Arc<Usage> {
+    let usage = Arc::new(Usage::new(ambient.clock.clone()));
+    let (counting, Lifecycle { stopping, drained, .. }) = (usage.clone(), lifecycle.clone());
+    let keeping = async move { usage::keep(&counting, &store, &stopping, &drained).await };
+    lifecycle.keepers.spawn(keeping);
+    usage
+}
+
+/// What is said of the limits of requests.
+fn limits(config: &Config) -> RequestLimits {
+    RequestLimits {
+        body_bytes: config.server.max_body_bytes,
+        seconds: config.server.request_timeout.as_secs(),
+        session_hours: config.server.session_ttl.as_secs() / 3600,
+    }
 }

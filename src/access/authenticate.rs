@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use tokio::task::JoinError;
+use uuid::Uuid;
 
 use super::Caller;
 use super::key::{ApiKey, KeyHash};
 use super::wrong_keys::WrongKeys;
-use crate::model::Clock;
+use crate::model::{Actor, Clock, KeyId};
 use crate::store::kv::KeyCache;
 use crate::store::pg::keys::{self, KeyRecord};
 use crate::store::{Store, StoreError};
@@ -100,7 +101,7 @@ impl Authenticator {
             None => self.look_up(hash, address).await?,
         };
         let valid = known.filter(|record| !self.has_expired(record));
-        valid.map(Caller::new).ok_or(AuthError::Invalid)
+        valid.map(|record| Caller::new(record, hash)).ok_or(AuthError::Invalid)
     }
 
     /// Asks Redis, then Postgres. A key that turns out wrong is counted against its address, once
@@ -155,6 +156,40 @@ impl Authenticator {
             shared.put(hash, record).await;
         }
         Ok(record)
+    }
+
+    /// Revokes the key that `caller` presented, for good, and writes that down as the entry `id`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn revoke_presented(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        actor: &Actor,
+    ) -> Result<(), StoreError> {
+        let hash = caller.presented();
+        keys::revoke_presented(&self.store, hash, id, actor).await?;
+        self.forget(hash).await;
+        Ok(())
+    }
+
+    /// Forgets the key `id`, which was changed, here and in Redis, if it was used here a moment ago;
+    /// what others know of it ends by itself.
+    pub async fn forget_key(&self, id: KeyId) {
+        let is_it = |known: &Option<Arc<KeyRecord>>| known.as_ref().is_some_and(|key| key.id == id);
+        let found = self.cache.iter().find(|(_, known)| is_it(known));
+        if let Some((hash, _)) = found {
+            self.forget(&hash).await;
+        }
+    }
+
+    /// Redis first, so that nothing old comes back from there.
+    async fn forget(&self, hash: &KeyHash) {
+        if let Some(shared) = &self.shared {
+            shared.forget(hash).await;
+        }
+        self.cache.invalidate(hash).await;
     }
 
     fn has_expired(&self, record: &KeyRecord) -> bool {

@@ -1,22 +1,37 @@
 //! Who calls.
 
+use std::fmt;
 use std::sync::Arc;
 
+use super::key::KeyHash;
 use crate::model::{Author, Right, Role};
 use crate::store::Tenant;
 use crate::store::pg::keys::KeyRecord;
 
 /// An authenticated caller. Having one is the proof that a good key was presented.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
     key: Arc<KeyRecord>,
     tenant: Tenant,
+    presented: KeyHash,
+}
+
+/// Without the hash, by which the key can be revoked.
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl Caller {
-    pub(super) fn new(key: Arc<KeyRecord>) -> Self {
+    pub(super) fn new(key: Arc<KeyRecord>, presented: KeyHash) -> Self {
         let tenant = key.tenant();
-        Self { key, tenant }
+        Self { key, tenant, presented }
+    }
+
+    /// The SHA-256 of the key that was presented.
+    pub(super) fn presented(&self) -> &KeyHash {
+        &self.presented
     }
 
     /// The tenant whose data the caller may reach.

@@ -2,8 +2,8 @@
 //!
 //! [`key`] is the form of an API key, pure. [`authenticate`] turns a presented key into a
 //! [`Caller`], through an in-process cache, Redis and Postgres; [`wrong_keys`] counts failures per
-//! address. [`keys`] issues, lists and revokes; [`directory`] is people, projects and who is a member
-//! of which.
+//! address. [`keys`] issues, lists and revokes; [`usage`] counts; [`directory`] is people, projects
+//! and who is a member of which.
 
 mod admin_token;
 pub mod authenticate;
@@ -12,9 +12,11 @@ pub mod directory;
 pub mod key;
 pub mod keys;
 mod principal;
+pub mod usage;
 pub mod wrong_keys;
 
 pub use admin_token::AdminToken;
 pub use authenticate::{AuthError, Authenticator};
 pub use caller::Caller;
 pub use principal::Principal;
+pub use usage::Usage;

@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::middleware::client_ip::ClientIp;
 use crate::access::authenticate::seconds;
-use crate::access::{AdminToken, AuthError, Authenticator, Caller, Principal};
+use crate::access::{AdminToken, AuthError, Authenticator, Caller, Principal, Usage};
 use crate::mcp::transport::headers;
 use crate::rest::{Problem, Requester};
-use crate::telemetry::call_log;
+use crate::telemetry::call_log::{self, CallLog};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// No `resource_metadata`: some clients drop their key as soon as they see OAuth.
@@ -25,6 +25,31 @@ const CHALLENGE: &str = r#"Bearer realm="mbmcp""#;
 pub(super) struct Gate {
     pub(super) authenticator: Arc<Authenticator>,
     pub(super) admin_token: Option<AdminToken>,
+    pub(super) usage: Arc<Usage>,
+}
+
+/// A call that counts when it ends, however that is: only then its client may have a name.
+struct Counted {
+    usage: Arc<Usage>,
+    caller: Caller,
+    /// What it says of itself by HTTP.
+    client: Option<String>,
+    log: CallLog,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let (project, key) = (self.caller.tenant().project(), self.caller.key().id);
+        let client = self.client.take().or_else(|| self.log.client());
+        self.usage.count(project, key, client.as_deref());
+    }
+}
+
+impl Gate {
+    fn counted(&self, caller: &Caller, client: Option<String>) -> Counted {
+        let (usage, caller) = (self.usage.clone(), caller.clone());
+        Counted { usage, caller, client, log: call_log::current() }
+    }
 }
 
 /// Lets a request through with its [`Caller`] in the extensions, or answers 401, 429 or 503.
@@ -36,6 +61,7 @@ pub(super) async fn layer(
 ) -> Response {
     match caller(&gate, request.headers(), address).await {
         Ok(caller) => {
+            let _counted = gate.counted(&caller, None);
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -53,6 +79,10 @@ pub(super) async fn administration(
     match principal(&gate, request.headers(), address).await {
         Ok(principal) => {
             let client = text(request.headers(), &header::USER_AGENT).map(str::to_owned);
+            let _counted = match &principal {
+                Principal::Key(caller) => Some(gate.counted(caller, client.clone())),
+                Principal::Platform(_) => None,
+            };
             request.extensions_mut().insert(Requester { principal, address, client });
             next.run(request).await
         }

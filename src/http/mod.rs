@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
 
-use crate::access::{AdminToken, Authenticator};
+use crate::access::{AdminToken, Authenticator, Usage};
 use crate::mcp::transport::{self, Transport};
 use crate::model::TrustedProxies;
 use crate::rest::{self, Problem, Rest};
@@ -36,6 +36,8 @@ pub struct Edge {
     pub authenticator: Arc<Authenticator>,
     /// The platform token, if there is one.
     pub admin_token: Option<AdminToken>,
+    /// Counts calls.
+    pub usage: Arc<Usage>,
     /// What the REST API needs.
     pub rest: Arc<Rest>,
     /// Knows whether the server can work.
@@ -53,7 +55,8 @@ pub struct Edge {
 /// All routes and, from the outside in, all layers.
 pub fn router(edge: Edge) -> Router {
     // Before the body is read: who calls? Only then, inside the transport: how large is it?
-    let gate = Gate { authenticator: edge.authenticator, admin_token: edge.admin_token };
+    let Edge { authenticator, admin_token, usage, .. } = edge.clone();
+    let gate = Gate { authenticator, admin_token, usage };
     let administering = from_fn_with_state(gate.clone(), authenticate::administration);
     let authenticated = from_fn_with_state(gate, authenticate::layer);
     let own_project = from_fn(own_project::layer);

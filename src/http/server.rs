@@ -43,6 +43,10 @@ pub struct Lifecycle {
     pub aborting: CancellationToken,
     /// Calls in flight.
     pub tasks: TaskTracker,
+    /// Cancelled when no call is left.
+    pub drained: CancellationToken,
+    /// What stores for all calls, and once more when no call is left.
+    pub keepers: TaskTracker,
 }
 
 impl Lifecycle {
@@ -65,6 +69,15 @@ impl Lifecycle {
         });
         Ok(())
     }
+
+    /// Waits for what is left to do once nothing more comes in.
+    pub async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.drained.cancel();
+        self.keepers.close();
+        self.keepers.wait().await;
+    }
 }
 
 /// Serves `router` on `listener` until `lifecycle` stops, then waits at most `grace` for what is
@@ -78,8 +91,7 @@ pub async fn serve(listener: TcpListener, router: Router, lifecycle: &Lifecycle,
     drop(listener);
     let finish = async {
         connections.shutdown().await;
-        lifecycle.tasks.close();
-        lifecycle.tasks.wait().await;
+        lifecycle.finish().await;
     };
     tokio::select! {
         () = finish => {}

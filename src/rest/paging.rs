@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use super::{Problem, Requester, RestError};
@@ -61,6 +61,21 @@ impl<'a> Page<'a> {
             Some(cursor) => open(sealer, &purpose, cursor).ok_or_else(no_cursor)?,
         };
         Ok(Self { sealer, purpose, limit, after })
+    }
+
+    /// The same for a list whose newest entries come first.
+    pub(super) fn newest_first(
+        sealer: &'a Sealer,
+        requester: &Requester,
+        list: &str,
+        limit: Option<u16>,
+        cursor: Option<&str>,
+    ) -> Result<Self, RestError> {
+        let mut page = Self::new(sealer, requester, list, limit, cursor)?;
+        if cursor.is_none() {
+            page.after = (PrimitiveDateTime::MAX.assume_utc(), Uuid::max());
+        }
+        Ok(page)
     }
 
     /// How many entries to look for: one more tells whether there is another page.

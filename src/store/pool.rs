@@ -135,6 +135,15 @@ impl Store {
         self.run(Principal::Server, Mode::ReadOnly, block).await
     }
 
+    /// The same in a transaction that may change what the server's functions change.
+    pub(in crate::store) async fn serve_write<T, E, F>(&self, block: F) -> Result<T, E>
+    where
+        F: AsyncFnOnce(&Tx) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        self.run(Principal::Server, Mode::ReadWrite, block).await
+    }
+
     async fn run<T, E, F>(&self, principal: Principal<'_>, mode: Mode, block: F) -> Result<T, E>
     where
         F: AsyncFnOnce(&Tx) -> Result<T, E>,

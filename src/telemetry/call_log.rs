@@ -62,6 +62,12 @@ impl CallLog {
         log
     }
 
+    /// The client, as it introduced itself so far.
+    #[must_use]
+    pub fn client(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).client.clone()
+    }
+
     fn edit(&self, change: impl FnOnce(&mut Fields)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }

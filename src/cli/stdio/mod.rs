@@ -25,6 +25,7 @@ mod session;
 
 use std::io::{IsTerminal as _, stdin};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use reqwest::Url;
 
@@ -37,6 +38,9 @@ use crate::telemetry;
 use bridge::Bridge;
 use endpoint::Endpoint;
 use input::Input;
+
+/// How long what is left to do may take when all is answered.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Arguments of `mbmcp stdio`.
 #[derive(Debug, Default, clap::Args)]
@@ -102,6 +106,10 @@ async fn on_this_machine(
         Some(Ok((key, router))) => {
             let endpoint = Endpoint::in_process(router, &key)?;
             Bridge::new(endpoint).run(input, lifecycle).await;
+            // Clients do not wait long for a program to end.
+            if tokio::time::timeout(LAST_WORK, lifecycle.finish()).await.is_err() {
+                tracing::warn!("what was in flight was cut off");
+            }
             Ok(())
         }
         Some(Err(failure)) => Err(failure),

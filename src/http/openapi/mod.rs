@@ -42,6 +42,10 @@ const API_KEY: &str = "apiKey";
                            method is: the server has no stream of its own.",
         ),
         (
+            name = "audit",
+            description = "Who changed what, newest first. Entries are only ever added.",
+        ),
+        (
             name = "documents",
             description = "What a project remembers, as its tools see it: for members, by a key with \
                            the scope `read` or `write`. The operator does not see it.",
@@ -61,6 +65,12 @@ const API_KEY: &str = "apiKey";
             description = "The tenants. The operator makes and deletes them; their owners change \
                            them.",
         ),
+        (
+            name = "sessions",
+            description = "Sessions of MCP, as clients of its versions up to 2025-11-25 open them. \
+                           Where one is named here, the name opens nothing.",
+        ),
+        (name = "usage", description = "How much a project is used, and how much it may be."),
         (
             name = "users",
             description = "People and agents, who are members of projects. For the operator: to \

@@ -60,5 +60,7 @@ pub(in crate::rest) async fn handler(
         };
         repeat.once(tx, &admin.requester, (ROUTE, sha256), block).await
     });
-    rotated.await
+    let answer = rotated.await?;
+    admin.rest.authenticator.forget_key(KeyId(id)).await;
+    Ok(answer)
 }

@@ -77,5 +77,7 @@ pub(in crate::rest) async fn handler(
             .await?;
         Ok(update(tx, &admin.keys(desk), KeyId(id), patch).await?)
     });
-    tagged(admin.shown(&updated.await?)?)
+    let key = updated.await?;
+    admin.rest.authenticator.forget_key(key.id).await;
+    tagged(admin.shown(&key)?)
 }

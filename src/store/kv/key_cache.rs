@@ -64,6 +64,14 @@ impl KeyCache {
         // Without Redis the next look-up asks Postgres.
         let _degraded: Option<String> = self.redis.ask(&command).await;
     }
+
+    /// Forgets what is known of a key.
+    pub async fn forget(&self, hash: &[u8; 32]) {
+        let mut command = cmd("DEL");
+        command.arg(self.redis.name("key", &hex::encode(hash)));
+        // Without Redis the entry ends by itself.
+        let _degraded: Option<u64> = self.redis.ask(&command).await;
+    }
 }
 
 fn purpose(name: &str) -> String {

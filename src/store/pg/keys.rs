@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
-use crate::model::{KeyId, ProjectId, Scope, Scopes, UserId};
+use crate::model::{Actor, KeyId, ProjectId, Scope, Scopes, UserId};
 use crate::store::row::Place;
 use crate::store::statement::statements;
 use crate::store::{Store, StoreError, Tenant};
@@ -13,6 +14,8 @@ statements! {
     AUTHENTICATE = "keys.authenticate" (BYTEA)
         "select key_id, project_id, user_id, scopes, expires_at, environment, \
          label, project_slug from app.authenticate_key($1)";
+    REVOKE = "keys.revoke_presented" (BYTEA, UUID, TEXT, INET)
+        "select app.revoke_presented_key($1, $2, $3, $4)";
 }
 
 /// A good key: who holds it and what it may do. Everything that authentication needs, so that a
@@ -52,6 +55,24 @@ impl KeyRecord {
 pub async fn authenticate(store: &Store, hash: &[u8]) -> Result<Option<KeyRecord>, StoreError> {
     let row = store.serve(async |tx| tx.row(&AUTHENTICATE, &[&hash]).await).await?;
     row.as_ref().map(record).transpose()
+}
+
+/// Revokes the key with this SHA-256 for good, and writes that down as the entry `id`, with the
+/// client and address of `actor`; the actor is the key itself.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn revoke_presented(
+    store: &Store,
+    hash: &[u8],
+    id: Uuid,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    let Actor { client, address, .. } = actor;
+    let revoked =
+        store.serve_write(async |tx| tx.row(&REVOKE, &[&hash, &id, client, address]).await);
+    revoked.await?;
+    Ok(())
 }
 
 fn record(row: &Row) -> Result<KeyRecord, StoreError> {

@@ -8,10 +8,12 @@ pub mod idempotency;
 pub mod keys;
 pub mod members;
 pub mod platform;
+pub mod project_sessions;
 pub mod projects;
 pub mod search;
 pub mod sections;
 pub mod sessions;
+pub mod usage;
 pub mod users;
 
 use super::Statement;
@@ -27,10 +29,12 @@ pub fn statements() -> Vec<&'static Statement> {
         keys::STATEMENTS,
         members::STATEMENTS,
         platform::STATEMENTS,
+        project_sessions::STATEMENTS,
         projects::STATEMENTS,
         search::STATEMENTS,
         sections::STATEMENTS,
         sessions::STATEMENTS,
+        usage::STATEMENTS,
         users::STATEMENTS,
     ];
     groups.concat()

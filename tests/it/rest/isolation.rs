@@ -4,12 +4,13 @@ use mbmcp::model::{Role, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Office, fresh};
+use super::{Office, fresh, handle};
 use crate::harness::{Database, Login, Reply, RestClient, TestKey};
 use crate::tenancy::ROUTES;
 
 /// What no key may call, of whatever role and scope: to it there is nothing there.
-const OF_THE_OPERATOR: [(&str, &str); 7] = [
+const OF_THE_OPERATOR: [(&str, &str); 8] = [
+    ("/api/v1/audit", "get"),
     ("/api/v1/projects", "post"),
     ("/api/v1/projects/{project}", "delete"),
     ("/api/v1/users", "get"),
@@ -92,6 +93,7 @@ async fn call(client: &RestClient, route: Route, names: &Names) -> Reply {
     let path = path.replace("{key}", &names.key).replace("{user}", &names.user);
     // What is named `key` is the document of that name as well: `plant` makes it.
     let path = path.replace("{path}", &names.key);
+    let path = path.replace("{session}", &handle(&planted_session(&names.key)).to_string());
     let method: Method = method.to_uppercase().parse().unwrap();
     let mut request = client.request(method.clone(), path.trim_start_matches("/api/v1"));
     if path.contains("/documents/") && method != Method::GET {
@@ -117,8 +119,27 @@ async fn plant(writer: &RestClient, project: &str, name: &str) {
     assert!([201, 412].contains(&reply.status), "{}", reply.text);
 }
 
+/// All but the one by which a key ends itself: `rest::self_revoke` calls that.
 fn routes() -> impl Iterator<Item = Route> {
-    ROUTES.iter().copied().filter(|(path, _)| path.starts_with("/api/v1"))
+    let all = ROUTES.iter().copied().filter(|(path, _)| path.starts_with("/api/v1"));
+    all.filter(|(path, _)| *path != "/api/v1/key")
+}
+
+/// The id of a session that the tests plant for a key.
+fn planted_session(key: &str) -> String {
+    format!("a-session-of-{key}")
+}
+
+/// An owner's key in `project`, with a session.
+async fn victim(database: &Database, project: &str, scope: Scope) -> TestKey {
+    let key = database.key(project, Role::Owner, &[scope]).await;
+    let plant = "insert into sessions (project_id, id, user_id, key_id, protocol_version, expires_at) \
+                 values ($1, $2, $3, $4, '2025-11-25', now() + interval '1 day')";
+    let (project, user) = (key.tenant.project().0, key.tenant.user().0);
+    let id = planted_session(&key.id.to_string());
+    let superuser = database.connect(Login::Superuser).await;
+    superuser.execute(plant, &[&project, &id, &user, &key.id.0]).await.unwrap();
+    key
 }
 
 /// What a caller can tell two answers apart by.
@@ -132,8 +153,10 @@ fn seen(reply: &Reply) -> (u16, Vec<String>, String) {
 async fn a_foreign_project_is_answered_like_one_that_never_existed() {
     let database = Database::new().await;
     let office = Office::open(&database).await;
-    let key = database.key("b", Role::Owner, &[Scope::Admin]).await;
-    let (own, theirs) = (Names::of(&office.key), Names::of(&key));
+    let key = victim(&database, "b", Scope::Admin).await;
+    // Not the key that calls: one of the routes rotates it.
+    let own = victim(&database, "a", Scope::Read).await;
+    let (own, theirs) = (Names::of(&own), Names::of(&key));
     let by_id = key.tenant.project().to_string();
     let their_office = RestClient::new(&office.server, &key.key);
     let writer = RestClient::new(&office.server, &database.editor("a").await.key);
@@ -141,7 +164,7 @@ async fn a_foreign_project_is_answered_like_one_that_never_existed() {
     plant(&their_writer, "b", &theirs.key).await;
     let look = async || {
         let mut all = Vec::new();
-        for path in ["", "/members", "/keys"] {
+        for path in ["", "/members", "/keys", "/sessions"] {
             all.push(their_office.get(&format!("/projects/b{path}")).await.text);
         }
         let document = format!("/projects/b/documents/{}", theirs.key);
@@ -157,7 +180,7 @@ async fn a_foreign_project_is_answered_like_one_that_never_existed() {
             let foreign = call(caller, route, &theirs.in_project(project)).await;
             assert_eq!(seen(&foreign), seen(&missing), "{route:?}");
         }
-        if ["{key}", "{user}", "{path}"].iter().any(|name| route.0.contains(name)) {
+        if ["{key}", "{user}", "{path}", "{session}"].iter().any(|name| route.0.contains(name)) {
             let nobody = uuid::Uuid::nil().to_string();
             let unknown = Names { key: nobody.clone(), user: nobody, project: "a".to_owned() };
             let foreign = call(caller, route, &theirs.in_project("a")).await;
@@ -188,7 +211,7 @@ async fn each_route_lets_in_whom_it_should() {
             database.force_scopes(&key, &[scope]).await;
             let client = RestClient::new(&office.server, &key.key);
             for route in routes() {
-                let victim = Names::of(&database.key("a", Role::Owner, &[Scope::Read]).await);
+                let victim = Names::of(&victim(&database, "a", Scope::Read).await);
                 plant(&writer, "a", &victim.key).await;
                 let reply = call(&client, route, &victim.removable(&office, route).await).await;
                 let may = match (is_memory(route), scope) {
@@ -211,7 +234,7 @@ async fn each_route_lets_in_whom_it_should() {
     }
     for (at, route) in routes().enumerate() {
         let project = format!("of-the-operator-{at}");
-        let victim = Names::of(&database.key(&project, Role::Owner, &[Scope::Read]).await);
+        let victim = Names::of(&victim(&database, &project, Scope::Read).await);
         let victim = victim.removable(&office, route).await;
         for stranger in ["", "nonsense", "mbmcp_live_x"] {
             let stranger = RestClient::new(&office.server, stranger);

@@ -5,14 +5,25 @@ mod documents;
 mod idempotency;
 mod isolation;
 mod keys;
+mod limits;
 mod members;
 mod projects;
+mod self_revoke;
+mod sessions;
+mod usage;
 mod users;
 
 use mbmcp::model::{Ambient, Role, Scope};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::harness::{ADMIN_TOKEN, Database, Reply, RestClient, Server, TestKey};
+
+/// What stands for the session with this id.
+fn handle(session: &str) -> Uuid {
+    Uuid::from_slice(&Sha256::digest(session)[..16]).unwrap()
+}
 
 /// A server with a platform token, and who may administer the project `a` there.
 struct Office {

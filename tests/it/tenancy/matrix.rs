@@ -258,8 +258,12 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-pub const ROUTES: [(&str, &str); 35] = [
+pub const ROUTES: [(&str, &str); 42] = [
+    // A key itself: `rest::self_revoke`.
+    ("/api/v1/key", "delete"),
     // `rest::isolation` calls them with another project's names and ids.
+    ("/api/v1/audit", "get"),
+    ("/api/v1/projects/{project}/audit", "get"),
     ("/api/v1/projects/{project}/documents", "get"),
     ("/api/v1/projects/{project}/documents/{path}", "get"),
     ("/api/v1/projects/{project}/documents/{path}", "put"),
@@ -270,6 +274,10 @@ pub const ROUTES: [(&str, &str); 35] = [
     ("/api/v1/projects/{project}/keys/{key}", "patch"),
     ("/api/v1/projects/{project}/keys/{key}", "delete"),
     ("/api/v1/projects/{project}/keys/{key}/rotate", "post"),
+    ("/api/v1/projects/{project}/limits", "get"),
+    ("/api/v1/projects/{project}/sessions", "get"),
+    ("/api/v1/projects/{project}/sessions/{session}", "delete"),
+    ("/api/v1/projects/{project}/usage", "get"),
     ("/api/v1/projects/{project}/members", "get"),
     ("/api/v1/projects/{project}/members", "post"),
     ("/api/v1/projects/{project}/members/{user}", "get"),

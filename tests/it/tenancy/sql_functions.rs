@@ -8,13 +8,15 @@ use super::world::{World, fresh};
 use crate::harness::Login;
 
 /// What `app_user` may call.
-const OPEN: [&str; 11] = [
+const OPEN: [&str; 13] = [
     "add_member_by_email",
     "current_project_id",
     "current_user_id",
+    "end_project_session",
     "has_role",
     "member_ids",
     "nearest_words",
+    "project_sessions",
     "role_rank",
     "search_config",
     "search_query",
@@ -40,7 +42,12 @@ fn foreign_argument(world: &World, kind: &str) -> String {
         "text" => format!("'{secret}'"),
         "text[]" => format!("array['{secret}', '{secret}s', 'a/{secret}.md']"),
         "bytea" => "sha256('x')".to_owned(),
-        "integer" => "1".to_owned(),
+        "integer" | "bigint" => "1".to_owned(),
+        "uuid[]" => format!("array['{project}']::uuid[]"),
+        "date[]" => "array[current_date]".to_owned(),
+        "bigint[]" => "array[1]::bigint[]".to_owned(),
+        "timestamp with time zone[]" => "array[now()]".to_owned(),
+        "inet" => "'192.0.2.1'".to_owned(),
         "timestamp with time zone" => "null".to_owned(),
         "regclass" => "'public.documents'".to_owned(),
         "regprocedure" => "'app.has_role(integer)'".to_owned(),
@@ -81,7 +88,7 @@ async fn no_function_tells_a_member_of_another_project() {
             findings.expect(right, format!("{}: app.{name}", caller.name), &outcome);
         }
     }
-    findings.settle(36);
+    findings.settle(50);
 }
 
 #[tokio::test]
@@ -94,14 +101,47 @@ async fn no_function_tells_who_is_no_member_anything() {
             let right = match name.as_str() {
                 "has_role" => outcome.all_are("f"),
                 "member_ids" => outcome.all_are("{}"),
-                "search_sections" | "nearest_words" => outcome.is_nothing(),
+                "search_sections"
+                | "nearest_words"
+                | "project_sessions"
+                | "end_project_session" => outcome.is_nothing(),
                 "add_member_by_email" => outcome.is_denied(),
                 name => OPEN.contains(&name) || outcome.is_denied(),
             };
             findings.expect(right, format!("{}: app.{name}", caller.name), &outcome);
         }
     }
-    findings.settle(90);
+    findings.settle(130);
+}
+
+#[tokio::test]
+async fn only_an_owner_sees_and_ends_the_sessions_of_his_project_and_never_learns_an_id() {
+    let world = World::new().await;
+    let list = "select handle, user_id from app.project_sessions('-infinity', '00000000-0000-0000-0000-000000000000', 100)";
+    let end = |whose: &str, project: uuid::Uuid| {
+        format!(
+            "select user_id from app.end_project_session((
+               select encode(substring(sha256(convert_to('session-of-{whose}-{}', 'UTF8')) for 16), 'hex')::uuid))",
+            &project.to_string()[24..]
+        )
+    };
+    let (ours, theirs) = (world.ours, world.theirs);
+    let of_editor = end(&ours.editor.to_string(), ours.project);
+    for (rank, caller) in world.insiders() {
+        let (listed, ended) = (caller.tries(list).await, caller.tries(&of_editor).await);
+        if rank == 3 {
+            assert!(matches!(listed, Outcome::Done { count: 3, .. }), "{listed:?}");
+            assert!(ended.is_done() && ended.all_are(&ours.editor.to_string()), "{ended:?}");
+        } else {
+            assert!(listed.is_nothing() && ended.is_nothing(), "{rank}: {listed:?} {ended:?}");
+        }
+        assert!(!format!("{listed:?}").contains("session-of"), "{listed:?}");
+        let foreign = caller.tries(&end(&theirs.editor.to_string(), theirs.project)).await;
+        assert!(foreign.is_nothing(), "{foreign:?}");
+        let others = caller.tries("select id from sessions where user_id <> app.current_user_id()");
+        assert!(others.await.is_nothing(), "not even an owner, without the function");
+        assert!(caller.tries("select app.session_handle('x')").await.is_denied());
+    }
 }
 
 #[tokio::test]
