@@ -1,6 +1,5 @@
 //! `DELETE /api/v1/projects/{project}/sessions/{session}`: ends a session.
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use serde_json::json;
 use uuid::Uuid;
@@ -8,6 +7,7 @@ use uuid::Uuid;
 use crate::model::Change;
 use crate::rest::RestError;
 use crate::rest::documented::ProjectPath;
+use crate::rest::named::Named;
 use crate::rest::project::ProjectAdmin;
 use crate::store::pg::{audit, project_sessions};
 
@@ -32,7 +32,7 @@ struct SessionPath {
 )]
 pub(in crate::rest) async fn handler(
     admin: ProjectAdmin,
-    Path((_, handle)): Path<(String, Uuid)>,
+    Named((_, handle)): Named<(String, Uuid)>,
 ) -> Result<StatusCode, RestError> {
     let entry = admin.rest.ambient.uuid().map_err(RestError::broken)?;
     let ended = admin.write(async |tx, desk| {
