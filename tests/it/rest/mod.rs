@@ -10,6 +10,7 @@ mod members;
 mod projects;
 mod self_revoke;
 mod sessions;
+mod table;
 mod usage;
 mod users;
 
