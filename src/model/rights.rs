@@ -87,10 +87,14 @@ impl Scopes {
         self.0.contains(&scope)
     }
 
-    /// Whether `others` have all of them.
+    /// Whether `others` have all of them; `write` includes `read`.
     #[must_use]
     pub fn are_within(&self, others: &Self) -> bool {
-        self.0.iter().all(|scope| others.contains(*scope))
+        let within = |scope: &Scope| match scope {
+            Scope::Read => others.contains(Scope::Read) || others.contains(Scope::Write),
+            scope => others.contains(*scope),
+        };
+        self.0.iter().all(within)
     }
 
     /// The names of the scopes, as stored and shown.

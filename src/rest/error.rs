@@ -29,6 +29,15 @@ impl RestError {
         Self::Refused(Problem::not_found())
     }
 
+    /// The key was good a moment ago.
+    #[must_use]
+    pub fn key_ended() -> Self {
+        let detail = "this API key has expired or was revoked, or its user is no member any more";
+        let challenge = HeaderValue::from_static(r#"Bearer realm="mbmcp", error="invalid_token""#);
+        let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
+        Self::Refused(problem.with(header::WWW_AUTHENTICATE, challenge))
+    }
+
     /// A fault of ours.
     pub fn broken(error: impl std::fmt::Display) -> Self {
         tracing::error!(%error, "a request of the API failed");

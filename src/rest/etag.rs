@@ -21,7 +21,14 @@ pub(super) fn tagged(body: Value) -> Result<Response, RestError> {
     Ok(response)
 }
 
+/// Fields that change by themselves: who has seen the rest has seen it all.
+const VOLATILE: [&str; 3] = ["lastUsedAt", "lastUsedClient", "state"];
+
 fn of(body: &Value) -> String {
+    let mut body = body.clone();
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|name, _| !VOLATILE.contains(&name.as_str()));
+    }
     let hash = Sha256::digest(body.to_string());
     format!("\"{}\"", hex::encode(&hash[..TAG_BYTES]))
 }

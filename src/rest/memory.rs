@@ -126,8 +126,9 @@ impl Member {
 
     /// Proves that the caller's role allows it now.
     async fn prove(&self, tx: &Tx, right: Right) -> Result<(), RestError> {
-        let role = members::role(tx, self.caller.tenant()).await?;
-        if role.is_some_and(|role| self.caller.may(right, role)) {
+        let standing = members::standing(tx, self.caller.tenant(), self.caller.key().id).await?;
+        let (role, scopes) = standing.ok_or_else(RestError::key_ended)?;
+        if scopes.grant(right, role) {
             return Ok(());
         }
         let detail = "your role in this project does not allow this now";

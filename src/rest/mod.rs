@@ -33,6 +33,7 @@ mod routes;
 pub mod sessions;
 pub mod usage;
 pub mod users;
+mod when;
 
 use std::sync::Arc;
 

@@ -125,7 +125,10 @@ impl ProjectAdmin {
                 projects::find(tx, &self.name).await?.ok_or_else(RestError::not_found)?
             }
             Principal::Key(caller) => {
-                if members::role(tx, caller.tenant()).await? != Some(Role::Owner) {
+                // What the process or Redis remembers of the key is not enough to make others.
+                let standing = members::standing(tx, caller.tenant(), caller.key().id).await?;
+                let (role, scopes) = standing.ok_or_else(RestError::key_ended)?;
+                if role != Role::Owner || !scopes.contains(Scope::Admin) {
                     let detail = "only an owner of the project may do this";
                     return Err(RestError::refused(StatusCode::FORBIDDEN, detail));
                 }

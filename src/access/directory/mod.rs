@@ -63,6 +63,7 @@ impl From<StoreError> for DirectoryError {
     fn from(error: StoreError) -> Self {
         let invalid = Self::Invalid;
         match error.constraint() {
+            Some("memberships_user_fkey") => Self::Conflict("the user was deleted at this moment"),
             Some("users_email_key") => Self::Conflict("another user has this e-mail address"),
             Some("users_email_form" | "users_email_length") => {
                 invalid("/email", "it must be an e-mail address of at most 320 bytes")

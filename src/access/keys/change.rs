@@ -59,6 +59,7 @@ pub async fn update(tx: &Tx, desk: &KeyDesk<'_>, id: KeyId, patch: Patch) -> Res
     };
     if key != before {
         api_keys::update(tx, desk.project, &key).await?;
+        key = api_keys::find(tx, desk.project, id).await?.ok_or(KeyError::NotFound)?;
         let change = (Some(shown(&before)), Some(shown(&key)));
         desk.record(tx, "key.update", id, change).await?;
     }
@@ -79,7 +80,8 @@ fn new_end(
     key: &Key,
     wanted: Option<OffsetDateTime>,
 ) -> Result<Option<OffsetDateTime>, KeyError> {
-    let end = desk.policy.end(wanted, key.created_at)?;
+    let nearer = wanted.is_some_and(|end| key.expires_at.is_none_or(|own| end <= own));
+    let end = if nearer { wanted } else { desk.policy.end(wanted, key.created_at)? };
     let now = desk.ambient.clock.now();
     if end.is_some_and(|end| end <= now) {
         return Err(KeyError::Invalid("/expiresAt", "it must lie ahead".to_owned()));
@@ -118,7 +120,7 @@ pub async fn rotate(
         scopes: before.scopes.clone(),
         test: before.test,
         rate_limit: Some(before.rate_limit),
-        expires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime)),
+        expires_at: desk.policy.end_after(lifetime, now)?,
     };
     let issued = issue(tx, desk, request).await?;
     let grace_end = now.checked_add(grace).unwrap_or(now);

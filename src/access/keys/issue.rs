@@ -6,9 +6,9 @@ use super::policy::{DEFAULT_RATE_LIMIT, check_label, check_rate_limit, check_sco
 use super::{KeyDesk, KeyError, shown};
 use crate::access::key::ApiKey;
 use crate::model::{KeyId, Scopes, UserId};
-use crate::store::Tx;
 use crate::store::pg::api_keys::{self, Key, NewKey};
 use crate::store::pg::members;
+use crate::store::{StoreError, Tx};
 
 /// A key to be issued.
 #[derive(Clone, Debug)]
@@ -41,13 +41,14 @@ pub struct Issued {
 /// # Errors
 /// See [`KeyError`].
 pub async fn issue(tx: &Tx, desk: &KeyDesk<'_>, request: Request) -> Result<Issued, KeyError> {
+    let now = desk.ambient.clock.now();
     let role = members::role_of(tx, desk.project, request.user).await?;
     let role = role.ok_or(KeyError::NoMember)?;
     check_label(&request.label)?;
     check_scopes(&request.scopes, role)?;
     let rate_limit = request.rate_limit.unwrap_or(DEFAULT_RATE_LIMIT);
     check_rate_limit(rate_limit)?;
-    let expires_at = desk.policy.end(request.expires_at, desk.ambient.clock.now())?;
+    let expires_at = desk.policy.end(request.expires_at, now)?;
     let plaintext = ApiKey::generate(&desk.ambient.entropy, request.test)?;
     let (prefix, suffix) = plaintext.hints();
     let new = NewKey {
@@ -63,8 +64,17 @@ pub async fn issue(tx: &Tx, desk: &KeyDesk<'_>, request: Request) -> Result<Issu
         expires_at,
         created_by: desk.actor.user,
     };
-    api_keys::insert(tx, desk.project, &new).await?;
+    api_keys::insert(tx, desk.project, &new).await.map_err(gone)?;
     let key = api_keys::find(tx, desk.project, new.id).await?.ok_or(KeyError::NotFound)?;
     desk.record(tx, "key.create", key.id, (None, Some(shown(&key)))).await?;
     Ok(Issued { key, plaintext })
+}
+
+/// The user may have ceased to be a member since the role was asked.
+fn gone(error: StoreError) -> KeyError {
+    if error.constraint() == Some("api_keys_membership_fkey") {
+        KeyError::NoMember
+    } else {
+        KeyError::Store(error)
+    }
 }

@@ -22,6 +22,9 @@ pub struct KeyPolicy {
     pub max_lifetime: Option<Duration>,
 }
 
+/// Nobody lives to see it.
+const NO_END: &str = "this key ends beyond the calendar: issue another";
+
 impl KeyPolicy {
     /// The policy that keys live at most for `max_lifetime`.
     #[must_use]
@@ -31,6 +34,21 @@ impl KeyPolicy {
 
     /// When a key ends that is to end at `wanted`, issued at `now`; without a wish at the latest
     /// that the policy allows.
+    /// When a key ends that takes the place of one which was to live for `lifetime`.
+    pub(super) fn end_after(
+        self,
+        lifetime: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> Result<Option<OffsetDateTime>, KeyError> {
+        let lifetime = match (lifetime, self.max_lifetime) {
+            (Some(own), Some(longest)) => Some(own.min(longest)),
+            (own, longest) => own.or(longest),
+        };
+        let Some(lifetime) = lifetime else { return Ok(None) };
+        let end = now.checked_add(lifetime).ok_or(KeyError::Conflict(NO_END))?;
+        Ok(Some(end))
+    }
+
     pub(super) fn end(
         self,
         wanted: Option<OffsetDateTime>,

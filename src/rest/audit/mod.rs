@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Problem, RestError};
+use super::{Problem, RestError, when};
 use crate::model::{KeyId, UserId};
 use crate::store::pg::audit::{Entry, Filter};
 
@@ -30,10 +30,10 @@ pub struct AuditQuery {
     /// To which.
     target_id: Option<String>,
     /// Not before this time.
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, deserialize_with = "when::optional")]
     from: Option<OffsetDateTime>,
     /// Before this time.
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, deserialize_with = "when::optional")]
     to: Option<OffsetDateTime>,
     /// How many.
     #[param(minimum = 1, maximum = 100, default = 50)]

@@ -14,6 +14,7 @@ use crate::rest::input::Input;
 use crate::rest::keys::IssuedKey;
 use crate::rest::project::ProjectAdmin;
 use crate::rest::repeat::Repeat;
+use crate::rest::when;
 
 /// The operation, as idempotency keys know it.
 const ROUTE: &str = "keys.create";
@@ -38,7 +39,7 @@ pub struct NewKey {
     #[schema(minimum = 1, maximum = 100_000, nullable = false)]
     rate_limit: Option<i32>,
     /// When it ends; without it never, or as late as the operator allows.
-    #[serde(default, with = "time::serde::rfc3339::option")]
+    #[serde(default, deserialize_with = "when::optional")]
     expires_at: Option<OffsetDateTime>,
 }
 

@@ -14,6 +14,7 @@ use crate::rest::input::Input;
 use crate::rest::keys::{KeyPath, KeyView};
 use crate::rest::named::Named;
 use crate::rest::project::ProjectAdmin;
+use crate::rest::when;
 use crate::store::pg::api_keys;
 
 /// What of a key is to change (RFC 7396).
@@ -36,7 +37,7 @@ pub struct KeyPatch {
 
 /// An explicit `null` is something else than absence.
 fn new_end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NewEnd, D::Error> {
-    let end = time::serde::rfc3339::option::deserialize(deserializer)?;
+    let end = when::optional(deserializer)?;
     Ok(end.map_or(NewEnd::Never, NewEnd::At))
 }
 

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 
-use crate::model::{ProjectId, Role, UserId};
+use crate::model::{KeyId, ProjectId, Role, Scope, Scopes, UserId};
 use crate::store::row::Place;
 use crate::store::statement::statements;
 use crate::store::{StoreError, Tenant, Tx};
@@ -11,6 +11,10 @@ use crate::store::{StoreError, Tenant, Tx};
 statements! {
     ROLE = "members.role" (UUID, UUID)
         "select role from memberships where project_id = $1 and user_id = $2";
+    STANDING = "members.standing" (UUID, UUID, UUID)
+        "select m.role, k.scopes from memberships m join api_keys k using (project_id, user_id) \
+         where m.project_id = $1 and m.user_id = $2 and k.id = $3 and k.revoked_at is null \
+         and (k.expires_at is null or k.expires_at > now())";
     FIND = "members.find" (UUID, UUID)
         "select m.user_id, u.email, u.display_name, m.role, m.created_at \
          from memberships m join users u on u.id = m.user_id \
@@ -43,6 +47,26 @@ pub struct Member {
     pub role: Role,
     /// Since when.
     pub created_at: OffsetDateTime,
+}
+
+/// The tenant's role in its project and the scopes of its key `key`, both as they are now, whatever a
+/// cache says; `None` when either has ended.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn standing(
+    tx: &Tx,
+    tenant: &Tenant,
+    key: KeyId,
+) -> Result<Option<(Role, Scopes)>, StoreError> {
+    let row = tx.row(&STANDING, &[&tenant.project().0, &tenant.user().0, &key.0]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let role = Place { table: "memberships", column: "role", id: &tenant.user() };
+    let place = Place { table: "api_keys", column: "scopes", id: &key };
+    let scopes: Vec<String> = row.get("scopes");
+    let scopes = scopes.iter().map(|scope| place.parse::<Scope>(scope));
+    let scopes = Scopes::new(scopes.collect::<Result<Vec<_>, _>>()?);
+    Ok(Some((role.parse(row.get("role"))?, scopes)))
 }
 
 /// The role of `user` in `project`; `None` for who is no member.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::model::ProjectId;
 use crate::store::statement::statements;
@@ -10,7 +11,9 @@ use crate::store::{StoreError, Tx};
 
 statements! {
     FIND = "projects.find" (TEXT)
-        "select id from projects where (slug = $1 or id::text = $1) and deleted_at is null";
+        "select id from projects where slug = $1 and deleted_at is null";
+    FIND_ID = "projects.find_id" (UUID)
+        "select id from projects where id = $1 and deleted_at is null";
     GET = "projects.get" (UUID)
         "select id, slug, name, search_language, settings, created_at from projects \
          where id = $1 and deleted_at is null";
@@ -48,7 +51,12 @@ pub struct Project {
 /// # Errors
 /// See [`StoreError`].
 pub async fn find(tx: &Tx, name: &str) -> Result<Option<ProjectId>, StoreError> {
-    let row = tx.row(&FIND, &[&name]).await?;
+    // Short names that look like ids are refused where projects are made.
+    let id = name.parse::<Uuid>().ok().filter(|id| id.to_string() == name);
+    let row = match id {
+        Some(id) => tx.row(&FIND_ID, &[&id]).await?,
+        None => tx.row(&FIND, &[&name]).await?,
+    };
     Ok(row.map(|row| ProjectId(row.get("id"))))
 }
 

@@ -29,7 +29,7 @@ async fn every_change_of_a_key_is_written_down_without_secrets() {
 
     let superuser = database.connect(Login::Superuser).await;
     let sql = "select to_jsonb(a) from audit_log a where action <> 'key.create' or actor_kind <> 'cli' \
-               order by at, id";
+               order by at, action";
     let rows: Vec<Value> =
         superuser.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     let told: Vec<_> = rows
@@ -80,7 +80,7 @@ async fn every_change_of_users_projects_and_members_is_written_down() {
     platform.delete(&path).await;
 
     let superuser = database.connect(Login::Superuser).await;
-    let sql = "select to_jsonb(a) from audit_log a where actor_kind <> 'cli' order by at, id";
+    let sql = "select to_jsonb(a) from audit_log a where actor_kind <> 'cli' order by at, action";
     let rows: Vec<Value> =
         superuser.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     let (nobody, a) = (json!(uuid::Uuid::nil()), json!(office.key.tenant.project()));
@@ -95,10 +95,11 @@ async fn every_change_of_users_projects_and_members_is_written_down() {
             (&nobody, "user.create", platform),
             (&nobody, "user.update", platform),
             (&nobody, "user.delete", platform),
+            // Of one transaction, and so of one time.
+            (&made["id"], "key.create", platform),
+            (&made["id"], "member.add", platform),
             (&made["id"], "project.create", platform),
             (&nobody, "user.create", platform),
-            (&made["id"], "member.add", platform),
-            (&made["id"], "key.create", platform),
             (&made["id"], "project.delete", platform),
             (&a, "project.update", key),
             (&a, "member.add", key),

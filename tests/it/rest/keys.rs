@@ -135,9 +135,36 @@ async fn the_operator_may_demand_an_end() {
         (refused.status, &refused.json()["errors"][0]["field"]),
         (422, &json!("/expiresAt"))
     );
+    let rotated = office.owner.post(&format!("{}/rotate", path(&made)), &json!({})).await;
+    assert_eq!(rotated.status, 201, "{}", rotated.text);
+    let made = rotated.json();
+    let same = json!({ "expiresAt": made["expiresAt"] });
+    assert_eq!(office.owner.patch(&path(&made), &same).await.status, 200);
     let patched =
         office.owner.patch(&path(&made), &json!({ "expiresAt": late["expiresAt"] })).await;
     assert_eq!(patched.status, 422, "{}", patched.text);
+}
+
+#[tokio::test]
+async fn a_key_that_was_revoked_elsewhere_makes_no_others() {
+    let database = Database::new().await;
+    let redis = crate::harness::redis_url();
+    let office = Office::with(&database, &[("REDIS_URL", &redis)]).await;
+    let other = Office::with(&database, &[("REDIS_URL", &redis)]).await;
+    let thief = database.key("a", Role::Owner, &[Scope::Admin]).await;
+    let narrowed = database.key("a", Role::Owner, &[Scope::Admin, Scope::Read]).await;
+    // This server knows both keys by heart.
+    let clients = [&thief, &narrowed].map(|key| RestClient::new(&office.server, &key.key));
+    for client in &clients {
+        assert_eq!(client.get(KEYS).await.status, 200);
+    }
+    assert_eq!(other.owner.delete(&format!("{KEYS}/{}", thief.id)).await.status, 204);
+    let fewer = json!({ "scopes": ["read"] });
+    assert_eq!(other.owner.patch(&format!("{KEYS}/{}", narrowed.id), &fewer).await.status, 200);
+    for (client, status) in clients.iter().zip([401, 403]) {
+        let reply = client.post(KEYS, &office.new_key(&["read", "write", "admin"])).await;
+        assert_eq!(reply.status, status, "{}", reply.text);
+    }
 }
 
 #[tokio::test]
@@ -222,8 +249,19 @@ async fn a_change_may_depend_on_what_was_seen() {
         let request = request.header("if-match", etag.clone()).json(&json!({ "label": label }));
         crate::harness::Reply::of(request).await
     };
+    // What the key does by itself changes nothing of that.
+    let superuser = database.connect(crate::harness::Login::Superuser).await;
+    superuser.batch_execute("update api_keys set last_used_at = now()").await.unwrap();
     let first = change("one").await;
     assert_eq!(first.status, 200, "{}", first.text);
+    assert_eq!(office.owner.get(&path(&key)).await.headers["etag"], first.headers["etag"]);
+    let odd = json!({ "expiresAt": "2999-01-01T00:00:00.123456789+02:00" });
+    let odd = office.owner.patch(&path(&key), &odd).await;
+    assert_eq!(office.owner.get(&path(&key)).await.headers["etag"], odd.headers["etag"]);
+    for beyond in ["9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00", "tomorrow"] {
+        let reply = office.owner.patch(&path(&key), &json!({ "expiresAt": beyond })).await;
+        assert_eq!(reply.status, 422, "{beyond}: {}", reply.text);
+    }
     assert_ne!(first.headers["etag"], etag);
     assert_eq!(change("two").await.status, 412);
     assert_eq!(office.owner.get(&path(&key)).await.json()["label"], "one");

@@ -194,11 +194,11 @@ async fn no_key_of_a_deleted_project_works_from_that_moment_on() {
         }
         let issue = office.owner.post("/projects/a/keys", &office.new_key(&["read"])).await;
         assert_eq!(
-            issue.status, 403,
-            "known to the process, of nobody with a role: {}",
+            issue.status, 401,
+            "known to the process, but to the database no more: {}",
             issue.text
         );
-        assert_eq!(office.owner.get("/projects").await.status, 403);
+        assert_eq!(office.owner.get("/projects").await.status, 401);
         if variables.is_empty() {
             eventually("the end of what the process remembers", async || {
                 (office.owner.get("/projects").await.status == 401).then_some(())
