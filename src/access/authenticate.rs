@@ -27,6 +27,12 @@ const MAX_CACHED: u64 = 50_000;
 /// How long a key that was good is looked up although wrong ones come from its address too.
 const REMEMBERED_GOOD: Duration = Duration::from_mins(10);
 
+/// What a 401 carries where no key was sent (RFC 9110 §11.6.1, RFC 6750 §3). No `resource_metadata`:
+/// some clients drop their key as soon as they see OAuth.
+pub const CHALLENGE: &str = r#"Bearer realm="mbmcp""#;
+/// What a 401 carries where one was, and is not good.
+pub const CHALLENGE_INVALID: &str = r#"Bearer realm="mbmcp", error="invalid_token""#;
+
 /// Why a caller is not let in.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {

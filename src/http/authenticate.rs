@@ -10,15 +10,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::middleware::client_ip::ClientIp;
-use crate::access::authenticate::seconds;
+use crate::access::authenticate::{CHALLENGE, CHALLENGE_INVALID, seconds};
 use crate::access::{AdminToken, AuthError, Authenticator, Caller, Principal, Usage};
-use crate::mcp::transport::headers;
 use crate::rest::{Problem, Requester};
 use crate::telemetry::call_log::{self, CallLog};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// No `resource_metadata`: some clients drop their key as soon as they see OAuth.
-const CHALLENGE: &str = r#"Bearer realm="mbmcp""#;
 
 /// What knows who may call.
 #[derive(Clone)]
@@ -151,7 +148,7 @@ fn refusal(error: &AuthError) -> Problem {
     match error {
         AuthError::Missing => unauthorized(CHALLENGE),
         AuthError::Conflicting | AuthError::Malformed | AuthError::Invalid => {
-            unauthorized(headers::CHALLENGE)
+            unauthorized(CHALLENGE_INVALID)
         }
         AuthError::TooManyWrong(wait) => Problem::new(StatusCode::TOO_MANY_REQUESTS, sentence)
             .with(header::RETRY_AFTER, HeaderValue::from(seconds(wait))),

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Problem;
+use crate::access::authenticate::CHALLENGE_INVALID;
 use crate::store::StoreError;
 
 /// A refusal, or a failure of ours.
@@ -33,7 +34,7 @@ impl RestError {
     #[must_use]
     pub fn key_ended() -> Self {
         let detail = "this API key has expired or was revoked, or its user is no member any more";
-        let challenge = HeaderValue::from_static(r#"Bearer realm="mbmcp", error="invalid_token""#);
+        let challenge = HeaderValue::from_static(CHALLENGE_INVALID);
         let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
         Self::Refused(problem.with(header::WWW_AUTHENTICATE, challenge))
     }

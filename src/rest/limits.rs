@@ -58,7 +58,7 @@ struct Share {
     used: Option<i64>,
 }
 
-/// The rates of the first 1,000 keys that work.
+/// The rates of the keys that work, of the 1,000 that were issued first.
 #[derive(Serialize, ToSchema)]
 struct Rates {
     /// Rates are recorded, but no call is refused for them yet.

@@ -3,13 +3,12 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
+use crate::access::authenticate::CHALLENGE_INVALID;
 use crate::mcp::dispatch::HttpAnswer;
 use crate::mcp::wire::{Era, RequestId, RpcError, names, version};
 
 /// Names the session (Streamable HTTP, session management).
 pub(super) const SESSION_ID: HeaderName = HeaderName::from_static(names::SESSION_ID);
-/// What a 401 carries (RFC 9110 §11.6.1, RFC 6750 §3): a key was sent, and is not good.
-pub const CHALLENGE: &str = r#"Bearer realm="mbmcp", error="invalid_token""#;
 const EVENT_STREAM: &str = "text/event-stream";
 /// Names the protocol version.
 pub(super) const PROTOCOL_VERSION: HeaderName = HeaderName::from_static(names::PROTOCOL_VERSION);
@@ -76,7 +75,7 @@ pub(super) fn response(answer: HttpAnswer) -> Response<Body> {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if answer.status == StatusCode::UNAUTHORIZED {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE_INVALID));
     }
     // Our ids are base 62.
     if let Some(Ok(id)) = answer.session.map(HeaderValue::try_from) {

@@ -3,7 +3,7 @@
 mod body;
 mod delete;
 mod departure;
-pub mod headers;
+mod headers;
 mod legacy;
 mod mirrored;
 mod modern;

@@ -1,5 +1,5 @@
-//! The protocol as bytes: JSON-RPC envelopes, errors, versions, both eras. Pure; the only place that knows
-//! `rmcp`'s types.
+//! The protocol as bytes: JSON-RPC envelopes, errors, versions, both eras. Pure; the only place that
+//! knows `rmcp`'s types.
 
 pub mod envelope;
 pub mod era;

@@ -100,6 +100,11 @@ async fn a_rotated_key_works_until_its_grace_ends_and_never_past_its_own_end() {
     let shown = admin.get(&path(&old)).await.json();
     assert_eq!((&shown["state"], &shown["rotatedTo"]), (&json!("rotated"), &new["id"]));
     assert_eq!(admin.get(&path(&new)).await.json()["state"], "active");
+    for seconds in [2_592_001, -1] {
+        let reply = admin.post(&rotate(&new), &json!({ "graceSeconds": seconds })).await;
+        let field = &reply.json()["errors"][0]["field"];
+        assert_eq!((reply.status, field), (422, &json!("/graceSeconds")));
+    }
     let again = admin.post(&rotate(&old), &json!({})).await;
     assert_eq!(again.status, 409, "{}", again.text);
     let longer = admin.patch(&path(&old), &json!({ "expiresAt": null })).await;
