@@ -5,9 +5,11 @@ use axum::extract::{FromRequestParts, OriginalUri, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, PrimitiveDateTime};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{Problem, Requester, RestError};
@@ -33,6 +35,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
         };
         Ok(query.map(|Query(query)| Self(query)).map_err(invalid)?)
     }
+}
+
+/// Which page of a list that has no filters.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageQuery {
+    /// How many.
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    pub(super) limit: Option<u16>,
+    /// `nextCursor` of the page before.
+    pub(super) cursor: Option<String>,
 }
 
 /// A page of a list that is ordered by time and id.

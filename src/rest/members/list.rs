@@ -2,28 +2,15 @@
 
 use axum::extract::OriginalUri;
 use axum::response::Response;
-use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::model::UserId;
 use crate::rest::RestError;
 use crate::rest::documented::ProjectPath;
 use crate::rest::members::{MemberView, shown};
-use crate::rest::paging::{Asked, Page};
+use crate::rest::paging::{Asked, Page, PageQuery};
 use crate::rest::project::ProjectAdmin;
 use crate::store::pg::members::{self, Member};
-
-/// Which members.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-pub struct MemberQuery {
-    /// How many.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<u16>,
-    /// `nextCursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// A page of members.
 #[derive(ToSchema)]
@@ -43,7 +30,7 @@ pub struct MemberList {
     operation_id = "listMembers",
     summary = "List members",
     description = "Oldest first.",
-    params(ProjectPath, MemberQuery),
+    params(ProjectPath, PageQuery),
     responses((
         status = 200,
         description = "A page of members.",
@@ -54,7 +41,7 @@ pub struct MemberList {
 pub(in crate::rest) async fn handler(
     admin: ProjectAdmin,
     uri: OriginalUri,
-    Asked(query): Asked<MemberQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Response, RestError> {
     let list = format!("members\n{}", admin.name);
     let (sealer, cursor) = (&admin.rest.sealer, query.cursor.as_deref());

@@ -2,27 +2,14 @@
 
 use axum::extract::OriginalUri;
 use axum::response::Response;
-use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::model::ProjectId;
 use crate::rest::RestError;
 use crate::rest::administrator::Administrator;
-use crate::rest::paging::{Asked, Page};
+use crate::rest::paging::{Asked, Page, PageQuery};
 use crate::rest::projects::{ProjectView, shown};
 use crate::store::pg::projects::{self, Project};
-
-/// Which projects.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectQuery {
-    /// How many.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<u16>,
-    /// `nextCursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// A page of projects.
 #[derive(ToSchema)]
@@ -42,7 +29,7 @@ pub struct ProjectList {
     operation_id = "listProjects",
     summary = "List projects",
     description = "For the operator all that are not deleted, oldest first; for a key its own.",
-    params(ProjectQuery),
+    params(PageQuery),
     responses((
         status = 200,
         description = "A page of projects.",
@@ -53,7 +40,7 @@ pub struct ProjectList {
 pub(in crate::rest) async fn handler(
     admin: Administrator,
     uri: OriginalUri,
-    Asked(query): Asked<ProjectQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Response, RestError> {
     let (rest, requester) = admin.asks();
     let cursor = query.cursor.as_deref();

@@ -2,7 +2,7 @@
 
 use axum::extract::OriginalUri;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -10,21 +10,9 @@ use uuid::Uuid;
 
 use crate::rest::RestError;
 use crate::rest::documented::ProjectPath;
-use crate::rest::paging::{Asked, Page};
+use crate::rest::paging::{Asked, Page, PageQuery};
 use crate::rest::project::ProjectAdmin;
 use crate::store::pg::project_sessions::{self, OpenSession};
-
-/// Which page.
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-pub struct SessionQuery {
-    /// How many.
-    #[param(minimum = 1, maximum = 100, default = 50)]
-    limit: Option<u16>,
-    /// `nextCursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// A page of sessions.
 #[derive(ToSchema)]
@@ -69,7 +57,7 @@ pub struct SessionView {
     operation_id = "listSessions",
     summary = "List sessions",
     description = "Those that are open, oldest first. Clients from 2026-07-28 on have none.",
-    params(ProjectPath, SessionQuery),
+    params(ProjectPath, PageQuery),
     responses((
         status = 200,
         description = "A page of sessions.",
@@ -80,7 +68,7 @@ pub struct SessionView {
 pub(in crate::rest) async fn handler(
     admin: ProjectAdmin,
     uri: OriginalUri,
-    Asked(query): Asked<SessionQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Response, RestError> {
     let list = format!("sessions\n{}", admin.name);
     let (sealer, cursor) = (&admin.rest.sealer, query.cursor.as_deref());
