@@ -23,7 +23,7 @@ pub use keys::KeysConfig;
 pub use log::{LogConfig, LogFormat};
 pub use redis::RedisConfig;
 pub use secrets::{AppEnv, SecretsConfig};
-pub use server::{ServerConfig, Transport};
+pub use server::{JsonResponse, ServerConfig, Transport};
 
 /// Everything that `mbmcp serve` needs to know.
 #[derive(Clone, Debug)]

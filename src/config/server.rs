@@ -43,6 +43,31 @@ impl Transport {
     }
 }
 
+/// `MCP_JSON_RESPONSE` (auto): when an answer over HTTP is plain JSON and when a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JsonResponse {
+    /// JSON for what answers at once, says nothing before and, in a session, changes nothing.
+    Auto,
+    /// JSON wherever the protocol allows it. Answers to changes are then not kept for a client whose
+    /// connection breaks.
+    Always,
+    /// A stream for every request. Costs a stored event for each answer in a session.
+    Never,
+}
+
+impl FromStr for JsonResponse {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "true" => Ok(Self::Always),
+            "false" => Ok(Self::Never),
+            _ => Err("use auto, true or false"),
+        }
+    }
+}
+
 /// How the server listens and what it accepts.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -51,6 +76,8 @@ pub struct ServerConfig {
     /// `MCP_MAX_BODY_BYTES` (1 MiB): the largest request body. Below the largest document
     /// (512 KiB plus JSON) writes of it fail; far above, each connection may hold that much.
     pub max_body_bytes: usize,
+    /// `MCP_JSON_RESPONSE` (auto): see [`JsonResponse`].
+    pub json_response: JsonResponse,
     /// `MCP_REQUEST_TIMEOUT_SECONDS` (30): after it a call is rolled back and answered with 504; a
     /// request whose body does not arrive is answered with 503 five seconds later.
     /// Too short cuts off slow writes; too long keeps dead connections.
@@ -70,12 +97,14 @@ impl ServerConfig {
         let host = variables.parsed("MCP_HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let port = variables.parsed("MCP_PORT", 3100);
         let body = variables.number("MCP_MAX_BODY_BYTES", 1 << 20, 1 << 10..=64 << 20);
+        let json_response = variables.parsed("MCP_JSON_RESPONSE", JsonResponse::Auto);
         let timeout = variables.number("MCP_REQUEST_TIMEOUT_SECONDS", 30, 1..=3600);
         let ttl = variables.number("MCP_SESSION_TTL_HOURS", 24, 1..=24 * 90);
         let grace = variables.number("SHUTDOWN_GRACE_SECONDS", 30, 0..=600);
         Self {
             address: SocketAddr::new(host, port),
             max_body_bytes: usize::try_from(body).unwrap_or(usize::MAX),
+            json_response,
             request_timeout: Duration::from_secs(timeout),
             session_ttl: Duration::from_secs(ttl * 3600),
             shutdown_grace: Duration::from_secs(grace),

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::asking::Answers;
 use super::notices::Notices;
 use super::tools::Toolsets;
 use super::wire::render::{self, Form, Shape};
@@ -19,7 +20,7 @@ pub struct Standing {
     pub client: Option<String>,
     /// The tools that are offered.
     pub toolsets: Toolsets,
-    /// What the client can do, as this request declares it; nothing in the legacy era.
+    /// What the client can do, as it declares: an object.
     pub capabilities: Value,
 }
 
@@ -33,6 +34,8 @@ pub struct Call<'a> {
     pub id: &'a RequestId,
     /// The way to the client before the answer.
     pub notices: &'a Notices,
+    /// What the client has answered to the call's questions.
+    pub answers: &'a Answers,
     /// Time and randomness.
     pub ambient: &'a Ambient,
     /// Seals cursors.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::asking::{Answers, Questions};
 use super::call::{Call, Standing};
 use super::error::CallError;
 use super::handler::Handler;
@@ -50,6 +51,7 @@ pub(super) struct Request<'a> {
     pub(super) method: Method<'a>,
     pub(super) ground: Ground<'a>,
     pub(super) notices: &'a Notices,
+    pub(super) answers: &'a Answers,
     pub(super) form: Form,
 }
 
@@ -63,6 +65,14 @@ pub(super) enum Ground<'a> {
     Request(&'a RequestMeta, &'a Toolsets),
 }
 
+/// What came of a request.
+pub(super) enum Ran {
+    /// Its answer; what it changed is committed.
+    Answered(Answered),
+    /// It was rolled back: the client must be asked first.
+    Asks(Questions),
+}
+
 /// An answer, and what is left to do after it.
 pub(super) struct Answered {
     pub(super) body: Vec<u8>,
@@ -72,19 +82,20 @@ pub(super) struct Answered {
 
 impl Service {
     /// Answers `request` within the time that a call may take.
-    pub(super) async fn run(&self, request: Request<'_>) -> Result<Answered, RpcError> {
+    pub(super) async fn run(&self, request: Request<'_>) -> Result<Ran, RpcError> {
         let done = tokio::time::timeout(self.call_timeout, self.transact(request)).await;
         done.unwrap_or_else(|_| Err(RpcError::deadline()))
     }
 
-    async fn transact(&self, request: Request<'_>) -> Result<Answered, RpcError> {
-        let Request { caller, id, method, ground, notices, form } = request;
+    async fn transact(&self, request: Request<'_>) -> Result<Ran, RpcError> {
+        let Request { caller, id, method, ground, notices, answers, form } = request;
         let writes = self.handler.writes(&method);
         let block = async |tx: &Tx| {
             let (standing, unseen) = stand(tx, caller, ground).await?;
             notices.prove();
             let Self { ambient, sealer, .. } = self;
-            let call = Call { caller, standing: &standing, id, notices, ambient, sealer, form };
+            let standing = &standing;
+            let call = Call { caller, standing, id, notices, answers, ambient, sealer, form };
             let body = self.handler.answer(&call, tx, method).await?;
             Ok(Answered { body, unseen })
         };
@@ -94,11 +105,12 @@ impl Service {
             self.store.read(caller.tenant(), block).await
         };
         match done {
-            Ok(answered) => Ok(answered),
+            Ok(answered) => Ok(Ran::Answered(answered)),
             Err(CallError::Rpc(error)) => Err(error),
+            Err(CallError::Asks(questions)) => Ok(Ran::Asks(questions)),
             Err(CallError::Tool(sentence)) => {
                 let body = render::result(form, id, render::tool_failure(sentence))?;
-                Ok(Answered { body, unseen: false })
+                Ok(Ran::Answered(Answered { body, unseen: false }))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Why a call was rolled back, and what its caller is told.
 
+use super::asking::Questions;
 use super::tools::ToolError;
 use super::wire::RpcError;
 use crate::store::StoreError;
@@ -11,6 +12,8 @@ pub enum CallError {
     Rpc(RpcError),
     /// A tool refused: a sentence that says how to fix the call.
     Tool(String),
+    /// The client must be asked first.
+    Asks(Questions),
 }
 
 impl CallError {

@@ -20,6 +20,9 @@ pub trait Handler: Send + Sync + 'static {
     /// The tool of this name, whoever calls.
     fn tool(&self, name: &str) -> Option<&Tool>;
 
+    /// The URI of the resource that a signal of a change names.
+    fn uri(&self, target: &str) -> String;
+
     /// Whether `method` may change anything.
     fn writes(&self, method: &Method<'_>) -> bool;
 

@@ -1,6 +1,7 @@
 //! Messages of the legacy era, each in a session but for `initialize`.
 
-use super::dispatch::{Ground, HttpAnswer, Request, Service, find_session};
+use super::asking::Answers;
+use super::dispatch::{Ground, HttpAnswer, Ran, Request, Service, find_session};
 use super::method::Method;
 use super::notices::Notices;
 use super::tools::Toolsets;
@@ -44,8 +45,12 @@ impl Service {
         let session = session.ok_or_else(RpcError::session_missing)?;
         let notices = &Notices::default();
         let ground = Ground::Session(session);
-        let request = Request { caller, id, method, ground, notices, form: Form::Legacy };
-        let answered = self.run(request).await?;
+        let answers = &Answers::default();
+        let form = Form::Legacy;
+        let request = Request { caller, id, method, ground, notices, answers, form };
+        let Ran::Answered(answered) = self.run(request).await? else {
+            return Err(RpcError::cannot_ask());
+        };
         if answered.unseen {
             self.touch_session(caller, session).await;
         }

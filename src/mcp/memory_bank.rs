@@ -107,6 +107,10 @@ impl Handler for MemoryBank {
         self.tools.find(name).map(super::tools::Registered::definition)
     }
 
+    fn uri(&self, target: &str) -> String {
+        resources::uri(target)
+    }
+
     fn writes(&self, method: &Method<'_>) -> bool {
         let Method::CallTool(Ok(params)) = method else { return false };
         self.tools.find(&params.name).is_some_and(|tool| tool.right() == Right::Write)

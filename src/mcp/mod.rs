@@ -6,6 +6,7 @@
 //! [`Call`]. The product's handler is the [`MemoryBank`]: [`tools`], a file each; `resources`,
 //! documents by their URIs; `prompts`, texts. [`transport`] holds a file for each HTTP method.
 
+mod asking;
 mod call;
 mod client;
 pub mod dispatch;
@@ -24,6 +25,7 @@ pub mod tools;
 pub mod transport;
 pub mod wire;
 
+pub use asking::{Answers, Question, Questions};
 pub use call::{Call, Standing};
 pub use dispatch::Service;
 pub use error::CallError;

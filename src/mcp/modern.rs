@@ -2,8 +2,9 @@
 
 use serde_json::value::RawValue;
 
+use super::asking::Answers;
 use super::client;
-use super::dispatch::{Ground, HttpAnswer, Request, Service};
+use super::dispatch::{Ground, HttpAnswer, Ran, Request, Service};
 use super::method::Method;
 use super::notices::Notices;
 use super::tools::Toolsets;
@@ -66,7 +67,11 @@ impl Service {
         }
         let toolsets = toolsets.clone().unwrap_or_default();
         let ground = Ground::Request(meta, &toolsets);
-        let answered = self.run(Request { caller, id, method, ground, notices, form }).await?;
+        let answers = &Answers::default();
+        let request = Request { caller, id, method, ground, notices, answers, form };
+        let Ran::Answered(answered) = self.run(request).await? else {
+            return Err(RpcError::cannot_ask());
+        };
         Ok(HttpAnswer::json(answered.body))
     }
 

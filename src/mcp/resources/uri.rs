@@ -19,7 +19,11 @@ const ENCODED: AsciiSet =
 
 /// The URI of the document at `path`.
 pub(super) fn of(path: &DocumentPath) -> String {
-    let text = path.as_str();
+    of_text(path.as_str())
+}
+
+/// The same for the path of a document, as the database has it.
+pub(in crate::mcp) fn of_text(text: &str) -> String {
     let name = if CORE_DOCUMENTS.contains(&text) { text.trim_end_matches(ENDING) } else { text };
     format!("{SCHEME}{}", utf8_percent_encode(name, &ENCODED))
 }

@@ -21,7 +21,7 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let id = match &message {
         Message::Request { id, .. } => Some(id.clone()),
-        Message::Notification | Message::Response => None,
+        Message::Notification { .. } | Message::Response { .. } => None,
     };
     match run(transport, caller, parts, message).await {
         Ok(answer) => response(answer),

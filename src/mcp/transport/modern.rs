@@ -35,8 +35,8 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     match message {
         // This era has none that mean anything by HTTP.
-        Message::Notification => response(HttpAnswer::accepted()),
-        Message::Response => {
+        Message::Notification { .. } => response(HttpAnswer::accepted()),
+        Message::Response { .. } => {
             let sentence = "in this protocol version results are not posted: send the request again \
                             with `inputResponses`";
             refusal(Era::Modern, None, RpcError::invalid_request(sentence))

@@ -9,7 +9,7 @@ use super::headers::{check_content_type, check_single, protocol_version, refusal
 use super::{Transport, body, legacy, modern};
 use crate::access::Caller;
 use crate::mcp::wire::meta::Envelope;
-use crate::mcp::wire::{Era, Message, RpcError};
+use crate::mcp::wire::{Era, Message, Posted, RpcError};
 
 /// Answers a POST in the era of its message.
 pub(super) async fn handler(
@@ -24,7 +24,7 @@ pub(super) async fn handler(
     };
     let params = match &message {
         Message::Request { params, .. } => params.as_deref(),
-        Message::Notification | Message::Response => None,
+        Message::Notification { .. } | Message::Response { .. } => None,
     };
     let envelope = Envelope::of(params);
     match Era::of(&message, &envelope, protocol_version(&parts.headers)) {
@@ -40,5 +40,10 @@ async fn receive(
 ) -> Result<Message, RpcError> {
     check_single(headers)?;
     check_content_type(headers)?;
-    Message::parse(&body::read(body, transport.max_body_bytes).await?)
+    match Posted::parse(&body::read(body, transport.max_body_bytes).await?)? {
+        Posted::One(message) => Ok(message),
+        Posted::Batch(_) => {
+            Err(RpcError::invalid_request("send one message in each POST, not a batch"))
+        }
+    }
 }

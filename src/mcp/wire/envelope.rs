@@ -1,5 +1,5 @@
 //! JSON-RPC 2.0 envelopes, as MCP restricts them: ids are strings or whole numbers, and each POST
-//! carries one message.
+//! carries one message; in version 2025-03-26 perhaps several.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::RpcError;
 
 /// The id of a request: echoed with its type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(untagged)]
 pub enum RequestId {
     /// A whole number.
@@ -29,9 +29,37 @@ pub enum Message {
         params: Option<Box<RawValue>>,
     },
     /// Wants none.
-    Notification,
+    Notification {
+        /// What is told.
+        method: String,
+        /// As sent.
+        params: Option<Box<RawValue>>,
+    },
     /// Answers a request of ours.
-    Response,
+    Response {
+        /// That of our request.
+        id: RequestId,
+        /// What came of it.
+        outcome: Outcome,
+    },
+}
+
+/// What a client answers.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The result, as sent.
+    Result(Box<RawValue>),
+    /// The error, as sent.
+    Error(Box<RawValue>),
+}
+
+/// What a POST carries.
+#[derive(Debug)]
+pub enum Posted {
+    /// A message.
+    One(Message),
+    /// Several (2025-03-26, basic, batching), each read by itself.
+    Batch(Vec<Result<Message, RpcError>>),
 }
 
 #[derive(Deserialize)]
@@ -52,17 +80,30 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawV
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
 
-impl Message {
-    /// Reads one message.
+impl Posted {
+    /// Reads what a POST carries.
     ///
     /// # Errors
-    /// 400 with -32700 for what is not JSON, with -32600 for what is not one JSON-RPC message.
+    /// 400 with -32700 for what is not JSON, with -32600 for what is not one JSON-RPC message, or none
+    /// at all.
     pub fn parse(body: &[u8]) -> Result<Self, RpcError> {
         let json: &RawValue = serde_json::from_slice(body)
             .map_err(|error| RpcError::parse(format!("the body is not JSON: {error}")))?;
-        if json.get().starts_with('[') {
-            return Err(RpcError::invalid_request("send one message in each POST, not a batch"));
+        if !json.get().starts_with('[') {
+            return Message::read(json).map(Self::One);
         }
+        let several: Vec<&RawValue> = serde_json::from_str(json.get())
+            .map_err(|error| RpcError::parse(format!("the body is not JSON: {error}")))?;
+        if several.is_empty() {
+            return Err(RpcError::invalid_request("a batch has at least one message"));
+        }
+        Ok(Self::Batch(several.into_iter().map(Message::read).collect()))
+    }
+}
+
+impl Message {
+    /// Reads one message.
+    fn read(json: &RawValue) -> Result<Self, RpcError> {
         let raw: Raw = serde_json::from_str(json.get()).map_err(|error| {
             RpcError::invalid_request(format!("the body is not a JSON-RPC message: {error}"))
         })?;
@@ -79,14 +120,17 @@ impl Raw {
         if self.params.as_ref().is_some_and(|params| !params.get().starts_with('{')) {
             return Err(RpcError::invalid_request("`params` must be an object"));
         }
-        let answers = self.result.is_some() || self.error.is_some();
+        let params = self.params;
         let id = self.id.as_deref().map(request_id).transpose()?;
-        match (self.method, id, answers) {
-            (Some(method), Some(id), false) => {
-                Ok(Message::Request { id, method, params: self.params })
+        match (self.method, id, self.result, self.error) {
+            (Some(method), Some(id), None, None) => Ok(Message::Request { id, method, params }),
+            (Some(method), None, None, None) => Ok(Message::Notification { method, params }),
+            (None, Some(id), Some(result), None) => {
+                Ok(Message::Response { id, outcome: Outcome::Result(result) })
             }
-            (Some(_), None, false) => Ok(Message::Notification),
-            (None, Some(_), true) => Ok(Message::Response),
+            (None, Some(id), None, Some(error)) => {
+                Ok(Message::Response { id, outcome: Outcome::Error(error) })
+            }
             _ => Err(RpcError::invalid_request(
                 "a message has either `method`, or `id` with `result` or `error`",
             )),
@@ -110,21 +154,28 @@ mod tests {
 
     use super::*;
 
+    fn parse(body: &str) -> Result<Message, RpcError> {
+        match Posted::parse(body.as_bytes())? {
+            Posted::One(message) => Ok(message),
+            Posted::Batch(several) => panic!("a batch: {several:?}"),
+        }
+    }
+
     fn code(body: &str) -> i32 {
-        Message::parse(body.as_bytes()).map_or_else(|error| error.code, |_| 0)
+        parse(body).map_or_else(|error| error.code, |_| 0)
     }
 
     #[test]
     fn messages_are_told_apart() {
-        let parse = |body: &str| Message::parse(body.as_bytes()).unwrap();
+        let parse = |body: &str| parse(body).unwrap();
         let request = parse(r#"{"jsonrpc":"2.0","id":7,"method":"ping","params":{"a":[1]}}"#);
         let Message::Request { id, params, .. } = request else { panic!("{request:?}") };
         assert_eq!(serde_json::to_string(&id).unwrap(), "7");
         assert_eq!(params.unwrap().get(), r#"{"a":[1]}"#);
         let note = parse(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
-        assert!(matches!(note, Message::Notification));
+        assert!(matches!(note, Message::Notification { .. }));
         let response = parse(r#"{"jsonrpc":"2.0","id":"x","result":null}"#);
-        assert!(matches!(response, Message::Response));
+        assert!(matches!(response, Message::Response { outcome: Outcome::Result(_), .. }));
     }
 
     #[test]
@@ -137,7 +188,6 @@ mod tests {
             "null",
             "{}",
             "[]",
-            r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
             r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
             r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#,
             r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#,
@@ -147,6 +197,7 @@ mod tests {
             r#"{"jsonrpc":"2.0","id":1}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":1}"#,
             r#"{"jsonrpc":"2.0","result":1}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":1,"error":{}}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#,
             r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}"#,
         ] {
@@ -154,10 +205,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_batch_is_read_message_by_message() {
+        let body =
+            br#"[{"jsonrpc":"2.0","id":1,"method":"ping"},1,{"jsonrpc":"2.0","method":"n"}]"#;
+        let Posted::Batch(several) = Posted::parse(body).unwrap() else { panic!("no batch") };
+        let read: Vec<bool> = several.iter().map(Result::is_ok).collect();
+        assert_eq!(read, [true, false, true]);
+    }
+
     proptest! {
         #[test]
         fn nothing_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _parsed = Message::parse(&body);
+            let _parsed = Posted::parse(&body);
         }
     }
 }

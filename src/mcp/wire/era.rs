@@ -27,7 +27,7 @@ impl Era {
             }
             Message::Request { method, .. } if method == "initialize" => false,
             Message::Request { method, .. } => by_header || method == "server/discover",
-            Message::Notification | Message::Response => by_header,
+            Message::Notification { .. } | Message::Response { .. } => by_header,
         };
         if modern { Self::Modern } else { Self::Legacy }
     }
@@ -37,7 +37,15 @@ impl Era {
 mod tests {
     use serde_json::json;
 
+    use super::super::Posted;
     use super::*;
+
+    fn message(body: &[u8]) -> Message {
+        match Posted::parse(body).unwrap() {
+            Posted::One(message) => message,
+            Posted::Batch(several) => panic!("a batch: {several:?}"),
+        }
+    }
 
     fn era(method: &str, meta: Option<&str>, header: Option<&str>) -> Era {
         let mut body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": {} });
@@ -45,7 +53,7 @@ mod tests {
             let key = "io.modelcontextprotocol/protocolVersion";
             body["params"]["_meta"] = json!({ key: version });
         }
-        let message = Message::parse(body.to_string().as_bytes()).unwrap();
+        let message = message(body.to_string().as_bytes());
         let Message::Request { params, .. } = &message else { panic!("{message:?}") };
         Era::of(&message, &Envelope::of(params.as_deref()), header)
     }
@@ -76,7 +84,7 @@ mod tests {
 
     #[test]
     fn other_messages_have_that_of_their_header() {
-        let note = Message::parse(br#"{"jsonrpc":"2.0","method":"notifications/x"}"#).unwrap();
+        let note = message(br#"{"jsonrpc":"2.0","method":"notifications/x"}"#);
         let envelope = Envelope::default();
         assert_eq!(Era::of(&note, &envelope, Some("2026-07-28")), Era::Modern);
         assert_eq!(Era::of(&note, &envelope, Some("2025-06-18")), Era::Legacy);

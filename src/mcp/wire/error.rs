@@ -122,6 +122,13 @@ impl RpcError {
         Self { data, ..Self::new(400, -32021, message) }
     }
 
+    /// The call must ask its client, and nothing leads there.
+    #[must_use]
+    pub fn cannot_ask() -> Self {
+        let message = "this call must ask its client: accept `text/event-stream` as well";
+        Self::new(200, -32600, message)
+    }
+
     /// The version that a request names is not served (modern era).
     #[must_use]
     pub fn unsupported_version(requested: &str) -> Self {

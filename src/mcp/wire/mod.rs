@@ -11,7 +11,7 @@ pub mod names;
 pub mod render;
 pub mod version;
 
-pub use envelope::{Message, RequestId};
+pub use envelope::{Message, Outcome, Posted, RequestId};
 pub use era::Era;
 pub use error::RpcError;
 pub use header_param::HeaderParam;
