@@ -229,8 +229,7 @@ RETURN nullif(current_setting('app.current_project_id', true), '')::uuid;
 CALL app.close_function('app.current_user_id()');
 CALL app.close_function('app.current_project_id()');
 GRANT EXECUTE ON FUNCTION app.current_user_id(), app.current_project_id()
-   TO app_user, app_auth, app_search;
-GRANT EXECUTE ON FUNCTION app.current_project_id() TO app_worker;
+   TO app_user, app_auth, app_search, app_worker;
 
 -- viewer 1 reads; editor 2 writes memory; owner 3 manages members and keys.
 CREATE FUNCTION app.role_rank(role text) RETURNS integer
@@ -715,6 +714,7 @@ CREATE TABLE public.sessions (
   capabilities      jsonb        NOT NULL DEFAULT '{}',
   log_level         text,        -- NULL: the client has not asked for log lines
   toolsets          text[],      -- NULL: all of them
+  subscriptions     text[]       NOT NULL DEFAULT '{}',  -- the URIs of resources
   created_at        timestamptz  NOT NULL DEFAULT now(),
   last_seen_at      timestamptz  NOT NULL DEFAULT now(),
   expires_at        timestamptz  NOT NULL,
@@ -734,7 +734,8 @@ CREATE TABLE public.sessions (
   CONSTRAINT sessions_capabilities_size     CHECK (octet_length(capabilities::text) <= 65536),
   CONSTRAINT sessions_log_level_known       CHECK (log_level IN (
     'debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency')),
-  CONSTRAINT sessions_toolsets_count        CHECK (cardinality(toolsets) <= 64)
+  CONSTRAINT sessions_toolsets_count        CHECK (cardinality(toolsets) <= 64),
+  CONSTRAINT sessions_subscriptions_count   CHECK (cardinality(subscriptions) <= 256)
 );
 CREATE INDEX sessions_user_idx       ON public.sessions (project_id, user_id);
 CREATE INDEX sessions_key_idx        ON public.sessions (project_id, key_id);
@@ -752,7 +753,8 @@ GRANT EXECUTE ON FUNCTION app.session_handle(text) TO app_platform, app_worker;
 
 -- ---------------------------------------------------------------------------
 -- streams: one per POST answered by SSE, and one per GET. The lease says which
--- replica writes; when it has run out, the writer is dead.
+-- replica writes; when it has run out, the writer is dead. Who closes a stream,
+-- or writes on it, holds its row: nothing is stored on a closed one.
 -- ---------------------------------------------------------------------------
 CREATE TABLE public.streams (
   project_id   uuid         NOT NULL,
@@ -761,8 +763,8 @@ CREATE TABLE public.streams (
   session_id   text         COLLATE "C" NOT NULL,
   request_id   text,        -- the call's JSON-RPC id, as JSON; NULL for a GET
   kind         text         NOT NULL,
-  next_seq     bigint       NOT NULL DEFAULT 1,
-  lease_owner  uuid,
+  next_seq     bigint       NOT NULL DEFAULT 1,  -- once closed: one more than the last event's
+  lease_owner  uuid,        -- the replica's process
   lease_until  timestamptz,
   created_at   timestamptz  NOT NULL DEFAULT now(),
   closed_at    timestamptz,
@@ -778,6 +780,9 @@ CREATE TABLE public.streams (
 );
 CREATE INDEX streams_session_idx    ON public.streams (project_id, session_id);
 CREATE INDEX streams_created_at_idx ON public.streams (created_at);
+-- Which stream answers a call, and which GET is the newest.
+CREATE INDEX streams_open_idx       ON public.streams (project_id, session_id, request_id)
+  WHERE closed_at IS NULL;
 ALTER TABLE public.streams ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.streams');
 
@@ -802,6 +807,58 @@ CREATE TABLE public.mcp_events (
 CREATE INDEX mcp_events_created_at_idx ON public.mcp_events (created_at);
 ALTER TABLE public.mcp_events ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.mcp_events');
+
+-- ---------------------------------------------------------------------------
+-- client_requests: what the server asked a client. Any replica takes the
+-- answer; the one that waits finds it here.
+-- ---------------------------------------------------------------------------
+CREATE TABLE public.client_requests (
+  project_id   uuid         NOT NULL,
+  id           uuid         NOT NULL,
+  user_id      uuid         NOT NULL,
+  session_id   text         COLLATE "C" NOT NULL,
+  created_at   timestamptz  NOT NULL DEFAULT now(),
+  answer       jsonb,
+  answered_at  timestamptz,
+
+  CONSTRAINT client_requests_pkey            PRIMARY KEY (project_id, id),
+  CONSTRAINT client_requests_session_fkey    FOREIGN KEY (project_id, session_id, user_id)
+    REFERENCES public.sessions (project_id, id, user_id) ON DELETE CASCADE,
+  CONSTRAINT client_requests_answer_complete CHECK ((answer IS NULL) = (answered_at IS NULL)),
+  CONSTRAINT client_requests_answer_size     CHECK (octet_length(answer::text) <= 1048576)
+);
+CREATE INDEX client_requests_session_idx ON public.client_requests (project_id, session_id);
+ALTER TABLE public.client_requests ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CALL app.close_table('public.client_requests');
+
+-- ---------------------------------------------------------------------------
+-- signals: what happened, for whoever listens on any replica. Rows are made
+-- while what they are about is deleted, so no foreign key.
+--
+-- Transactions commit in another order than they write. So a reader keeps the
+-- snapshot of its last look, and the next one takes what that did not see yet,
+-- by the writer's transaction: each row once, and none is passed over.
+-- ---------------------------------------------------------------------------
+CREATE TABLE public.signals (
+  project_id  uuid         NOT NULL,
+  id          uuid         NOT NULL,
+  xid         xid8         NOT NULL DEFAULT pg_current_xact_id(),
+  created_at  timestamptz  NOT NULL DEFAULT clock_timestamp(),
+  user_id     uuid,        -- whose session, or who did it; NULL: SQL by hand
+  kind        text         NOT NULL,
+  target      text         NOT NULL,  -- a path, a session, a request
+
+  CONSTRAINT signals_pkey          PRIMARY KEY (project_id, id),
+  CONSTRAINT signals_kind_known    CHECK (kind IN (
+    'resource_created', 'resource_updated', 'resource_deleted', 'tools_changed', 'prompts_changed',
+    'session_changed', 'session_ended', 'call_cancelled', 'request_answered')),
+  CONSTRAINT signals_target_length CHECK (octet_length(target) <= 2048)
+);
+CREATE INDEX signals_xid_idx                ON public.signals (xid);
+CREATE INDEX signals_created_at_idx         ON public.signals (created_at);
+CREATE INDEX signals_project_created_at_idx ON public.signals (project_id, created_at);
+ALTER TABLE public.signals ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CALL app.close_table('public.signals');
 
 -- ---------------------------------------------------------------------------
 -- audit_log: who changed what. No foreign key at all: it outlives everything.

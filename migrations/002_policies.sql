@@ -13,6 +13,7 @@
 --   * GRANTs come last. UPDATE is granted by column, never on project_id, id,
 --     user_id or key_hash. Nobody has TRUNCATE: it ignores policies.
 --   * platform, auth_reads, search_reads, worker_… are for the roles of those names.
+--     worker_locks lets rows be locked, which takes a right to UPDATE, and changes none.
 --
 -- (select f()) instead of f(): evaluated once per statement, not once per row.
 
@@ -354,7 +355,7 @@ CREATE POLICY allow_insert ON public.sessions FOR INSERT TO app_user WITH CHECK 
 CREATE POLICY allow_update ON public.sessions FOR UPDATE TO app_user USING (true) WITH CHECK (true);
 CREATE POLICY allow_delete ON public.sessions FOR DELETE TO app_user USING (true);
 GRANT SELECT, INSERT, DELETE,
-      UPDATE (log_level, toolsets, last_seen_at, expires_at)
+      UPDATE (log_level, toolsets, subscriptions, last_seen_at, expires_at)
    ON public.sessions TO app_user;
 
 CREATE POLICY platform_select ON public.sessions FOR SELECT TO app_platform USING (true);
@@ -363,10 +364,12 @@ GRANT SELECT, DELETE ON public.sessions TO app_platform;
 
 CREATE POLICY worker_reads ON public.sessions FOR SELECT TO app_worker USING (true);
 CREATE POLICY worker_deletes ON public.sessions FOR DELETE TO app_worker USING (true);
+CREATE POLICY worker_locks ON public.sessions FOR UPDATE TO app_worker USING (true) WITH CHECK (false);
 GRANT SELECT (
         project_id, id, user_id, key_id, protocol_version, client_name, client_version,
         created_at, last_seen_at, expires_at),
-      DELETE
+      DELETE,
+      UPDATE (expires_at)
    ON public.sessions TO app_worker;
 
 -- ---------------------------------------------------------------------------
@@ -386,6 +389,16 @@ GRANT SELECT, INSERT, DELETE,
       UPDATE (next_seq, lease_owner, lease_until, closed_at)
    ON public.streams TO app_user;
 
+CREATE POLICY worker_reads ON public.streams FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_updates ON public.streams FOR UPDATE TO app_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker_deletes ON public.streams FOR DELETE TO app_worker USING (true);
+GRANT SELECT (
+        project_id, id, user_id, session_id, request_id, kind, lease_owner, lease_until,
+        created_at, closed_at),
+      DELETE,
+      UPDATE (next_seq, lease_until, closed_at)
+   ON public.streams TO app_worker;
+
 -- ---------------------------------------------------------------------------
 -- mcp_events: as sessions; never changed. They go with their stream, or by age.
 -- ---------------------------------------------------------------------------
@@ -398,6 +411,52 @@ CREATE POLICY own_rows ON public.mcp_events AS RESTRICTIVE TO app_user
 CREATE POLICY allow_select ON public.mcp_events FOR SELECT TO app_user USING (true);
 CREATE POLICY allow_insert ON public.mcp_events FOR INSERT TO app_user WITH CHECK (true);
 GRANT SELECT, INSERT ON public.mcp_events TO app_user;
+
+CREATE POLICY worker_reads ON public.mcp_events FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_inserts ON public.mcp_events FOR INSERT TO app_worker WITH CHECK (true);
+CREATE POLICY worker_deletes ON public.mcp_events FOR DELETE TO app_worker USING (true);
+CREATE POLICY worker_locks ON public.mcp_events FOR UPDATE TO app_worker USING (true) WITH CHECK (false);
+GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON public.mcp_events TO app_worker;
+
+-- ---------------------------------------------------------------------------
+-- client_requests: as sessions.
+-- ---------------------------------------------------------------------------
+CREATE POLICY tenant ON public.client_requests AS RESTRICTIVE TO app_user
+  USING (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)))
+  WITH CHECK (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)));
+CREATE POLICY own_rows ON public.client_requests AS RESTRICTIVE TO app_user
+  USING (user_id = (SELECT app.current_user_id()))
+  WITH CHECK (user_id = (SELECT app.current_user_id()));
+CREATE POLICY allow_select ON public.client_requests FOR SELECT TO app_user USING (true);
+CREATE POLICY allow_insert ON public.client_requests FOR INSERT TO app_user WITH CHECK (true);
+CREATE POLICY allow_update ON public.client_requests FOR UPDATE TO app_user USING (true) WITH CHECK (true);
+CREATE POLICY allow_delete ON public.client_requests FOR DELETE TO app_user USING (true);
+GRANT SELECT, INSERT, DELETE,
+      UPDATE (answer, answered_at)
+   ON public.client_requests TO app_user;
+
+-- ---------------------------------------------------------------------------
+-- signals: members see what happened to the memory and to what is offered, and
+-- all of their own. They name sessions, whose ids open them.
+-- ---------------------------------------------------------------------------
+CREATE POLICY tenant ON public.signals AS RESTRICTIVE TO app_user
+  USING (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)))
+  WITH CHECK (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)));
+CREATE POLICY common_or_own_select ON public.signals AS RESTRICTIVE FOR SELECT TO app_user
+  USING (
+    kind IN ('resource_created', 'resource_updated', 'resource_deleted', 'tools_changed', 'prompts_changed')
+    OR user_id = (SELECT app.current_user_id()));
+CREATE POLICY signed_insert ON public.signals AS RESTRICTIVE FOR INSERT TO app_user
+  WITH CHECK (user_id = (SELECT app.current_user_id()));
+CREATE POLICY allow_select ON public.signals FOR SELECT TO app_user USING (true);
+CREATE POLICY allow_insert ON public.signals FOR INSERT TO app_user WITH CHECK (true);
+GRANT SELECT, INSERT ON public.signals TO app_user;
+
+CREATE POLICY worker_reads ON public.signals FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_inserts ON public.signals FOR INSERT TO app_worker WITH CHECK (true);
+CREATE POLICY worker_deletes ON public.signals FOR DELETE TO app_worker USING (true);
+CREATE POLICY worker_locks ON public.signals FOR UPDATE TO app_worker USING (true) WITH CHECK (false);
+GRANT SELECT, INSERT, DELETE, UPDATE (created_at) ON public.signals TO app_worker;
 
 -- ---------------------------------------------------------------------------
 -- audit_log: written by whoever acts, in his own name; read by owners; never
@@ -446,6 +505,13 @@ CREATE POLICY platform ON public.idempotency_keys TO app_platform
 GRANT SELECT, INSERT, DELETE,
       UPDATE (body_sha256, status, response, created_at, completed_at, expires_at)
    ON public.idempotency_keys TO app_platform;
+
+CREATE POLICY worker_reads ON public.idempotency_keys FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_deletes ON public.idempotency_keys FOR DELETE TO app_worker USING (true);
+CREATE POLICY worker_locks ON public.idempotency_keys FOR UPDATE TO app_worker
+  USING (true) WITH CHECK (false);
+GRANT SELECT (project_id, principal, route, key, expires_at), DELETE, UPDATE (expires_at)
+   ON public.idempotency_keys TO app_worker;
 
 INSERT INTO public.schema_migrations (version) VALUES ('002_policies');
 

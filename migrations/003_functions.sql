@@ -325,6 +325,433 @@ CALL app.close_function('app.end_project_session(uuid)');
 GRANT EXECUTE ON FUNCTION app.end_project_session(uuid) TO app_user;
 CALL app.hand_over('app.end_project_session(uuid)', 'app_worker');
 
+-- ---------------------------------------------------------------------------
+-- Signals of changes, by triggers: whoever changes a document or a session, by
+-- whatever way, says so in the same transaction. DEFINER, because cascades run
+-- as one role or another by version, and because a tenant signs his own alone.
+-- Made before they are handed over: it takes a right to the function.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.signal_new_documents() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  SELECT n.project_id, gen_random_uuid(), app.current_user_id(), 'resource_created', n.path
+    FROM new_rows n;
+  RETURN NULL;
+END
+$$;
+
+-- By path, since that is what a resource is known by: one that only one side
+-- has is gone or new, whatever became of its row.
+CREATE FUNCTION app.signal_changed_documents() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  SELECT project_id, gen_random_uuid(), app.current_user_id(),
+         CASE WHEN n.id IS NULL THEN 'resource_deleted'
+              WHEN o.id IS NULL THEN 'resource_created'
+              ELSE 'resource_updated' END,
+         path
+    FROM old_rows o
+    FULL JOIN new_rows n USING (project_id, path)
+   WHERE o.id IS NULL OR n.id IS NULL OR o.content <> n.content;
+  RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION app.signal_deleted_documents() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  SELECT o.project_id, gen_random_uuid(), app.current_user_id(), 'resource_deleted', o.path
+    FROM old_rows o;
+  RETURN NULL;
+END
+$$;
+
+-- Of what a session's streams go by. Each call of a minute touches it besides.
+CREATE FUNCTION app.signal_changed_sessions() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  SELECT n.project_id, gen_random_uuid(), n.user_id, 'session_changed', n.id
+    FROM old_rows o
+    JOIN new_rows n USING (project_id, id)
+   WHERE (o.subscriptions, o.log_level) IS DISTINCT FROM (n.subscriptions, n.log_level);
+  RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION app.signal_ended_sessions() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  SELECT o.project_id, gen_random_uuid(), o.user_id, 'session_ended', o.id
+    FROM old_rows o;
+  RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER documents_created AFTER INSERT ON public.documents
+  REFERENCING NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.signal_new_documents();
+CREATE TRIGGER documents_changed AFTER UPDATE ON public.documents
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.signal_changed_documents();
+CREATE TRIGGER documents_deleted AFTER DELETE ON public.documents
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.signal_deleted_documents();
+CREATE TRIGGER sessions_changed AFTER UPDATE ON public.sessions
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.signal_changed_sessions();
+CREATE TRIGGER sessions_ended AFTER DELETE ON public.sessions
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.signal_ended_sessions();
+
+DO $$
+DECLARE
+  made text;
+BEGIN
+  FOREACH made IN ARRAY ARRAY[
+    'app.signal_new_documents()', 'app.signal_changed_documents()',
+    'app.signal_deleted_documents()', 'app.signal_changed_sessions()',
+    'app.signal_ended_sessions()'
+  ] LOOP
+    CALL app.close_function(made::regprocedure);
+    CALL app.hand_over(made::regprocedure, 'app_worker');
+  END LOOP;
+END
+$$;
+
+-- ---------------------------------------------------------------------------
+-- read_signals: what has been committed since the snapshot of an earlier look;
+-- without one nothing yet. Each row has this look's snapshot, and there is
+-- always one. Only for app_server: it looks across tenants.
+--
+-- STABLE, so that all of it sees what the caller's statement sees. The upper
+-- bound leaves out rows of another cluster's numbering, after a restore.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.read_signals(since text)
+RETURNS TABLE (snapshot text, project_id uuid, user_id uuid, kind text, target text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  earlier pg_snapshot := since::pg_snapshot;
+  present pg_snapshot := pg_current_snapshot();
+BEGIN
+  RETURN QUERY
+  SELECT present::text, s.project_id, s.user_id, s.kind, s.target
+    FROM public.signals s
+   WHERE s.xid >= pg_snapshot_xmin(earlier)
+     AND s.xid < pg_snapshot_xmax(present)
+     AND NOT pg_visible_in_snapshot(s.xid, earlier)
+   ORDER BY s.created_at, s.id;
+  IF NOT FOUND THEN
+    snapshot := present::text;
+    RETURN NEXT;
+  END IF;
+END
+$$;
+
+CALL app.close_function('app.read_signals(text)');
+GRANT EXECUTE ON FUNCTION app.read_signals(text) TO app_server;
+CALL app.hand_over('app.read_signals(text)', 'app_worker');
+
+-- ---------------------------------------------------------------------------
+-- store_events: one call for the events of many streams of many tenants. What
+-- it gives is stored: written now, or found as an earlier call with the same
+-- events left it. An event is passed over whose stream is gone, is not of that
+-- user or is closed, or is a GET stream that is not the newest of its session:
+-- a newer one that is alive takes its messages. A final event closes its
+-- stream. Only for app_server: it looks across tenants.
+--
+-- First the streams, in their order, so that calls wait for each other and not
+-- in a circle, and so that whoever closes one waits as well. The next statement
+-- then sees what was committed while this one waited.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.store_events(
+  project_ids  uuid[],
+  stream_ids   uuid[],
+  user_ids     uuid[],
+  seqs         bigint[],
+  payloads     jsonb[],
+  finals       boolean[]
+)
+RETURNS TABLE (project_id uuid, stream_id uuid, seq bigint)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  open_projects uuid[];
+  open_streams  uuid[];
+  open_users    uuid[];
+BEGIN
+  SELECT array_agg(held.project_id), array_agg(held.id), array_agg(held.user_id)
+    INTO open_projects, open_streams, open_users
+    FROM (
+           SELECT s.project_id, s.id, s.user_id
+             FROM (SELECT DISTINCT a.project_id, a.id
+                     FROM unnest(project_ids, stream_ids) AS a (project_id, id)) asked
+             JOIN public.streams s ON s.project_id = asked.project_id AND s.id = asked.id
+            WHERE s.closed_at IS NULL
+              AND (s.kind <> 'get' OR NOT EXISTS (
+                    SELECT FROM public.streams newer
+                     WHERE newer.project_id = s.project_id
+                       AND newer.session_id = s.session_id
+                       AND newer.request_id IS NULL
+                       AND newer.closed_at IS NULL
+                       AND newer.kind = 'get'
+                       AND newer.lease_until >= now()
+                       AND (newer.created_at, newer.id) > (s.created_at, s.id)))
+            ORDER BY s.project_id, s.id
+              FOR NO KEY UPDATE OF s
+         ) held;
+
+  RETURN QUERY
+  WITH given AS MATERIALIZED (
+    SELECT *
+      FROM unnest(project_ids, stream_ids, user_ids, seqs, payloads, finals)
+             AS g (project_id, stream_id, user_id, seq, payload, final)
+  ), stored AS (
+    INSERT INTO public.mcp_events (project_id, stream_id, user_id, seq, payload)
+    SELECT g.project_id, g.stream_id, g.user_id, g.seq, g.payload
+      FROM given g
+      JOIN unnest(open_projects, open_streams, open_users) AS o (project_id, id, user_id)
+        ON o.project_id = g.project_id AND o.id = g.stream_id AND o.user_id = g.user_id
+    ON CONFLICT DO NOTHING
+    RETURNING project_id, stream_id, seq
+  ), closed AS (
+    UPDATE public.streams s
+       SET closed_at = now(), next_seq = g.seq + 1
+      FROM given g
+      JOIN stored n USING (project_id, stream_id, seq)
+     WHERE g.final AND s.project_id = g.project_id AND s.id = g.stream_id
+  )
+  SELECT n.project_id, n.stream_id, n.seq
+    FROM stored n
+   UNION ALL
+  -- What this statement writes it does not see: these were there before.
+  SELECT e.project_id, e.stream_id, e.seq
+    FROM given g
+    JOIN public.mcp_events e
+      ON e.project_id = g.project_id AND e.stream_id = g.stream_id AND e.seq = g.seq
+   WHERE e.user_id = g.user_id AND e.payload = g.payload;
+END
+$$;
+
+CALL app.close_function('app.store_events(uuid[], uuid[], uuid[], bigint[], jsonb[], boolean[])');
+GRANT EXECUTE ON FUNCTION app.store_events(uuid[], uuid[], uuid[], bigint[], jsonb[], boolean[])
+   TO app_server;
+CALL app.hand_over('app.store_events(uuid[], uuid[], uuid[], bigint[], jsonb[], boolean[])', 'app_worker');
+
+-- ---------------------------------------------------------------------------
+-- renew_leases: the streams that a replica still writes. One that is closed,
+-- or is another's, stays as it is. Only for app_server.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.renew_leases(owner uuid, project_ids uuid[], stream_ids uuid[], lease interval)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  UPDATE public.streams s
+     SET lease_until = now() + lease
+    FROM (
+           SELECT h.project_id, h.id
+             FROM unnest(project_ids, stream_ids) AS a (project_id, id)
+             JOIN public.streams h ON h.project_id = a.project_id AND h.id = a.id
+            WHERE h.lease_owner = owner AND h.closed_at IS NULL
+            ORDER BY h.project_id, h.id  -- as store_events locks them
+              FOR NO KEY UPDATE OF h
+         ) held
+   WHERE s.project_id = held.project_id AND s.id = held.id;
+END;
+
+CALL app.close_function('app.renew_leases(uuid, uuid[], uuid[], interval)');
+GRANT EXECUTE ON FUNCTION app.renew_leases(uuid, uuid[], uuid[], interval) TO app_server;
+CALL app.hand_over('app.renew_leases(uuid, uuid[], uuid[], interval)', 'app_worker');
+
+-- ---------------------------------------------------------------------------
+-- stream_heads: how far streams have come, for replicas that follow another's.
+-- A stream that is gone has no row. Only for app_server.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.stream_heads(project_ids uuid[], stream_ids uuid[])
+RETURNS TABLE (stream_id uuid, last_seq bigint, closed boolean, orphaned boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY
+  SELECT s.id,
+         coalesce((SELECT max(e.seq) FROM public.mcp_events e
+                    WHERE e.project_id = s.project_id AND e.stream_id = s.id), 0),
+         s.closed_at IS NOT NULL,
+         s.closed_at IS NULL AND coalesce(s.lease_until < now(), true)
+    FROM unnest(project_ids, stream_ids) AS a (project_id, id)
+    JOIN public.streams s ON s.project_id = a.project_id AND s.id = a.id;
+END
+$$;
+
+CALL app.close_function('app.stream_heads(uuid[], uuid[])');
+GRANT EXECUTE ON FUNCTION app.stream_heads(uuid[], uuid[]) TO app_server;
+CALL app.hand_over('app.stream_heads(uuid[], uuid[])', 'app_worker');
+
+-- ---------------------------------------------------------------------------
+-- purge_…: what is old goes, at most so many rows a call, oldest first; each
+-- gives how many. Any number of replicas at once: what one has locked the other
+-- passes over. Only for app_server: they look across tenants.
+--
+-- In PL/pgSQL, which plans for the number of rows that is asked for.
+-- ---------------------------------------------------------------------------
+-- Never an event of a stream that lives: open, with a lease that has not run out.
+CREATE FUNCTION app.purge_events(before timestamptz, max_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  DELETE FROM public.mcp_events e
+   USING (
+           SELECT old.project_id, old.stream_id, old.seq
+             FROM public.mcp_events old
+            WHERE old.created_at < before
+              AND NOT EXISTS (
+                    SELECT FROM public.streams s
+                     WHERE s.project_id = old.project_id AND s.id = old.stream_id
+                       AND s.closed_at IS NULL AND s.lease_until >= now())
+            ORDER BY old.created_at
+            LIMIT max_rows
+              FOR UPDATE OF old SKIP LOCKED
+         ) gone
+   WHERE e.project_id = gone.project_id AND e.stream_id = gone.stream_id AND e.seq = gone.seq;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+
+-- Streams that are not alive and have no event left.
+CREATE FUNCTION app.purge_streams(before timestamptz, max_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  DELETE FROM public.streams s
+   USING (
+           SELECT old.project_id, old.id
+             FROM public.streams old
+            WHERE old.created_at < before
+              AND (old.closed_at IS NOT NULL OR coalesce(old.lease_until < now(), true))
+              AND NOT EXISTS (
+                    SELECT FROM public.mcp_events e
+                     WHERE e.project_id = old.project_id AND e.stream_id = old.id)
+            ORDER BY old.created_at
+            LIMIT max_rows
+              FOR UPDATE OF old SKIP LOCKED
+         ) gone
+   WHERE s.project_id = gone.project_id AND s.id = gone.id;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+
+-- Sessions whose time is over, with their streams and events.
+CREATE FUNCTION app.purge_sessions(max_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  DELETE FROM public.sessions s
+   USING (
+           SELECT old.project_id, old.id
+             FROM public.sessions old
+            WHERE old.expires_at <= now()
+            ORDER BY old.expires_at
+            LIMIT max_rows
+              FOR UPDATE OF old SKIP LOCKED
+         ) gone
+   WHERE s.project_id = gone.project_id AND s.id = gone.id;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+
+CREATE FUNCTION app.purge_signals(before timestamptz, max_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  DELETE FROM public.signals s
+   USING (
+           SELECT old.project_id, old.id
+             FROM public.signals old
+            WHERE old.created_at < before
+            ORDER BY old.created_at
+            LIMIT max_rows
+              FOR UPDATE OF old SKIP LOCKED
+         ) gone
+   WHERE s.project_id = gone.project_id AND s.id = gone.id;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+
+CREATE FUNCTION app.purge_idempotency_keys(max_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  DELETE FROM public.idempotency_keys k
+   USING (
+           SELECT old.project_id, old.principal, old.route, old.key
+             FROM public.idempotency_keys old
+            WHERE old.expires_at <= now()
+            ORDER BY old.expires_at
+            LIMIT max_rows
+              FOR UPDATE OF old SKIP LOCKED
+         ) gone
+   WHERE k.project_id = gone.project_id AND k.principal = gone.principal
+     AND k.route = gone.route AND k.key = gone.key;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+
+DO $$
+DECLARE
+  made text;
+BEGIN
+  FOREACH made IN ARRAY ARRAY[
+    'app.purge_events(timestamptz, integer)', 'app.purge_streams(timestamptz, integer)',
+    'app.purge_sessions(integer)', 'app.purge_signals(timestamptz, integer)',
+    'app.purge_idempotency_keys(integer)'
+  ] LOOP
+    CALL app.close_function(made::regprocedure);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO app_server', made::regprocedure);
+    CALL app.hand_over(made::regprocedure, 'app_worker');
+  END LOOP;
+END
+$$;
+
 INSERT INTO public.schema_migrations (version) VALUES ('003_functions');
 
 COMMIT;

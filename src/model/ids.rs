@@ -27,4 +27,6 @@ ids! {
     KeyId
     /// A document of a project.
     DocumentId
+    /// A stream of events to a client.
+    StreamId
 }

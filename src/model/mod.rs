@@ -1,7 +1,7 @@
 //! Floor 0: the words of the product as plain values, without any I/O.
 //!
 //! Everything above speaks in these: who ([`ids`], [`rights`]), what ([`document`],
-//! [`document_path`]), and the two things a pure function must be handed: the time
+//! [`document_path`], [`signal`]), and the two things a pure function must be handed: the time
 //! ([`clock`]) and randomness ([`entropy`]). [`secret`] wraps what must never be printed,
 //! [`seal`] signs what leaves us and comes back.
 
@@ -17,6 +17,7 @@ pub mod nul;
 pub mod rights;
 pub mod seal;
 pub mod secret;
+pub mod signal;
 
 pub use ambient::Ambient;
 pub use audit::{Actor, ActorKind, Change};
@@ -25,7 +26,8 @@ pub use clock::Clock;
 pub use document::{Author, Document, DocumentSummary, Etag};
 pub use document_path::{DocumentPath, PathError};
 pub use entropy::Entropy;
-pub use ids::{DocumentId, KeyId, ProjectId, UserId};
+pub use ids::{DocumentId, KeyId, ProjectId, StreamId, UserId};
 pub use rights::{Right, Role, Scope, Scopes};
 pub use seal::Sealer;
 pub use secret::Secret;
+pub use signal::{Signal, SignalKind};

@@ -3,16 +3,21 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod client_requests;
 pub mod documents;
+pub mod events;
 pub mod idempotency;
 pub mod keys;
 pub mod members;
 pub mod platform;
 pub mod project_sessions;
 pub mod projects;
+pub mod purge;
 pub mod search;
 pub mod sections;
 pub mod sessions;
+pub mod signals;
+pub mod streams;
 pub mod usage;
 pub mod users;
 
@@ -24,16 +29,21 @@ pub fn statements() -> Vec<&'static Statement> {
     let groups = [
         api_keys::STATEMENTS,
         audit::STATEMENTS,
+        client_requests::STATEMENTS,
         documents::STATEMENTS,
+        events::STATEMENTS,
         idempotency::STATEMENTS,
         keys::STATEMENTS,
         members::STATEMENTS,
         platform::STATEMENTS,
         project_sessions::STATEMENTS,
         projects::STATEMENTS,
+        purge::STATEMENTS,
         search::STATEMENTS,
         sections::STATEMENTS,
         sessions::STATEMENTS,
+        signals::STATEMENTS,
+        streams::STATEMENTS,
         usage::STATEMENTS,
         users::STATEMENTS,
     ];

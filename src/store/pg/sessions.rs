@@ -16,12 +16,24 @@ statements! {
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), now(), \
          now() + make_interval(secs => $10))";
     FIND = "sessions.find" (UUID, TEXT, UUID)
-        "select s.client_name, s.toolsets, m.role, s.last_seen_at < now() - interval '1 minute' as unseen \
+        "select s.protocol_version, s.client_name, s.capabilities, s.log_level, s.toolsets, m.role, \
+         s.last_seen_at < now() - interval '1 minute' as unseen \
          from sessions s join memberships m using (project_id, user_id) \
          where s.project_id = $1 and s.id = $2 and s.user_id = $3 and s.expires_at > now()";
     TOUCH = "sessions.touch" (UUID, TEXT, FLOAT8)
         "update sessions set last_seen_at = now(), expires_at = now() + make_interval(secs => $3) \
          where project_id = $1 and id = $2";
+    SUBSCRIBE = "sessions.subscribe" (UUID, TEXT, UUID, TEXT)
+        "update sessions set subscriptions = array_append(subscriptions, $4) \
+         where project_id = $1 and id = $2 and user_id = $3 and not $4 = any(subscriptions)";
+    UNSUBSCRIBE = "sessions.unsubscribe" (UUID, TEXT, UUID, TEXT)
+        "update sessions set subscriptions = array_remove(subscriptions, $4) \
+         where project_id = $1 and id = $2 and user_id = $3 and $4 = any(subscriptions)";
+    SUBSCRIPTIONS = "sessions.subscriptions" (UUID, TEXT, UUID)
+        "select subscriptions from sessions \
+         where project_id = $1 and id = $2 and user_id = $3 and expires_at > now()";
+    SET_LOG_LEVEL = "sessions.set_log_level" (UUID, TEXT, UUID, TEXT)
+        "update sessions set log_level = $4 where project_id = $1 and id = $2 and user_id = $3";
     DELETE = "sessions.delete" (UUID, TEXT, UUID)
         "delete from sessions where project_id = $1 and id = $2 and user_id = $3 returning id";
 }
@@ -46,8 +58,14 @@ pub struct NewSession {
 /// A session of the caller, and the caller's role now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
+    /// The protocol version agreed on.
+    pub protocol_version: String,
     /// The client's name.
     pub client_name: String,
+    /// The client's capabilities, as sent.
+    pub capabilities: Value,
+    /// The lowest level of log lines that the client asked for; `None` when it has not.
+    pub log_level: Option<String>,
     /// The names of the toolsets that it chose; `None` for the default ones.
     pub toolsets: Option<Vec<String>>,
     /// The user's role in the project now, whatever a cached key says.
@@ -97,7 +115,10 @@ pub async fn find(tx: &Tx, tenant: &Tenant, id: &str) -> Result<Option<Session>,
     let session = row.map(|row| {
         let place = Place { table: "memberships", column: "role", id: &tenant.user() };
         Ok(Session {
+            protocol_version: row.get("protocol_version"),
             client_name: row.get("client_name"),
+            capabilities: row.get("capabilities"),
+            log_level: row.get("log_level"),
             toolsets: row.get("toolsets"),
             role: place.parse(row.get("role"))?,
             unseen: row.get("unseen"),
@@ -112,6 +133,51 @@ pub async fn find(tx: &Tx, tenant: &Tenant, id: &str) -> Result<Option<Session>,
 /// See [`StoreError`].
 pub async fn touch(tx: &Tx, tenant: &Tenant, id: &str, ttl: Duration) -> Result<(), StoreError> {
     tx.rows(&TOUCH, &[&tenant.project().0, &id, &ttl.as_secs_f64()]).await?;
+    Ok(())
+}
+
+/// Adds `uri` to what the session `id` subscribes to.
+///
+/// # Errors
+/// The constraint `sessions_subscriptions_count` when it has too many; see [`StoreError`].
+pub async fn subscribe(tx: &Tx, tenant: &Tenant, id: &str, uri: &str) -> Result<(), StoreError> {
+    tx.rows(&SUBSCRIBE, &[&tenant.project().0, &id, &tenant.user().0, &uri]).await?;
+    Ok(())
+}
+
+/// Takes `uri` from what the session `id` subscribes to.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn unsubscribe(tx: &Tx, tenant: &Tenant, id: &str, uri: &str) -> Result<(), StoreError> {
+    tx.rows(&UNSUBSCRIBE, &[&tenant.project().0, &id, &tenant.user().0, &uri]).await?;
+    Ok(())
+}
+
+/// What the session `id` subscribes to, if it is the caller's and has not ended.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn subscriptions(
+    tx: &Tx,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<Option<Vec<String>>, StoreError> {
+    let row = tx.row(&SUBSCRIPTIONS, &[&tenant.project().0, &id, &tenant.user().0]).await?;
+    Ok(row.map(|row| row.get("subscriptions")))
+}
+
+/// Sets the lowest level of log lines that the client of the session `id` gets.
+///
+/// # Errors
+/// The constraint `sessions_log_level_known`; see [`StoreError`].
+pub async fn set_log_level(
+    tx: &Tx,
+    tenant: &Tenant,
+    id: &str,
+    level: &str,
+) -> Result<(), StoreError> {
+    tx.rows(&SET_LOG_LEVEL, &[&tenant.project().0, &id, &tenant.user().0, &level]).await?;
     Ok(())
 }
 

@@ -8,11 +8,16 @@ use tokio_postgres::Client;
 
 use crate::harness::{Database, Login};
 
-/// The role by the module in the statement's name.
+/// The role by the statement's name.
 fn role_of(statement: &Statement) -> &'static str {
-    match statement.name.split('.').next() {
-        Some("platform" | "users") => "app_platform",
-        Some("keys") => "app_server",
+    match statement.name.split_once('.') {
+        Some(("platform" | "users", _)) => "app_platform",
+        Some(
+            ("keys" | "purge", _)
+            | ("events", "store")
+            | ("signals", "read")
+            | ("streams", "renew" | "heads"),
+        ) => "app_server",
         _ => "app_user",
     }
 }

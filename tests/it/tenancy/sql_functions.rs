@@ -25,9 +25,12 @@ const OPEN: [&str; 13] = [
     "search_text",
 ];
 
-/// Every routine of the schema: name, whether it is a procedure, types of its arguments.
-async fn routines(owner: &Client) -> Vec<(String, bool, Vec<String>)> {
-    let sql = "select p.proname::text, p.prokind = 'p',
+/// Every routine of the schema: name, how it is called, types of its arguments.
+async fn routines(owner: &Client) -> Vec<(String, String, Vec<String>)> {
+    let sql = "select p.proname::text,
+                      case when p.prokind = 'p' then 'call'
+                           when p.prorettype = 'trigger'::regtype then 'select'
+                           else 'select * from' end,
                       array(select format_type(t, null) from unnest(p.proargtypes) t)
                  from pg_proc p where p.pronamespace = 'app'::regnamespace order by 1";
     let rows = owner.query(sql, &[]).await.unwrap();
@@ -46,6 +49,9 @@ fn foreign_argument(world: &World, kind: &str) -> String {
         "uuid[]" => format!("array['{project}']::uuid[]"),
         "date[]" => "array[current_date]".to_owned(),
         "bigint[]" => "array[1]::bigint[]".to_owned(),
+        "jsonb[]" => "array['{}']::jsonb[]".to_owned(),
+        "boolean[]" => "array[true]".to_owned(),
+        "interval" => "'1 minute'".to_owned(),
         "timestamp with time zone[]" => "array[now()]".to_owned(),
         "inet" => "'192.0.2.1'".to_owned(),
         "timestamp with time zone" => "null".to_owned(),
@@ -60,11 +66,10 @@ async fn call(
     world: &World,
     caller: &Caller<'_>,
     name: &str,
-    procedure: bool,
+    verb: &str,
     kinds: &[String],
 ) -> Outcome {
     let arguments: Vec<String> = kinds.iter().map(|kind| foreign_argument(world, kind)).collect();
-    let verb = if procedure { "call" } else { "select * from" };
     caller.tries(&format!("{verb} app.{name}({})", arguments.join(", "))).await
 }
 
@@ -77,9 +82,9 @@ async fn no_function_tells_a_member_of_another_project() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    for (name, procedure, kinds) in routines(&world.owner).await {
+    for (name, verb, kinds) in routines(&world.owner).await {
         for (_, caller) in world.insiders() {
-            let outcome = call(&world, &caller, &name, procedure, &kinds).await;
+            let outcome = call(&world, &caller, &name, &verb, &kinds).await;
             let told = format!("{outcome:?}");
             let silent = !secrets.iter().any(|secret| told.contains(secret));
             let closed = OPEN.contains(&name.as_str()) || outcome.is_denied();
@@ -95,9 +100,9 @@ async fn no_function_tells_a_member_of_another_project() {
 async fn no_function_tells_who_is_no_member_anything() {
     let world = World::new().await;
     let mut findings = Findings::default();
-    for (name, procedure, kinds) in routines(&world.owner).await {
+    for (name, verb, kinds) in routines(&world.owner).await {
         for caller in world.outsiders() {
-            let outcome = call(&world, &caller, &name, procedure, &kinds).await;
+            let outcome = call(&world, &caller, &name, &verb, &kinds).await;
             let right = match name.as_str() {
                 "has_role" => outcome.all_are("f"),
                 "member_ids" => outcome.all_are("{}"),

@@ -143,6 +143,10 @@ async fn member(owner: &Client, p: Uuid, (u, role): (Uuid, &str), n: u8) {
            values ('{p}', '{stream}', '{u}', '{session}', 'post');
          insert into mcp_events (project_id, stream_id, user_id, seq, payload)
            values ('{p}', '{stream}', '{u}', {n}, '{{}}');
+         insert into client_requests (project_id, id, user_id, session_id)
+           values ('{p}', gen_random_uuid(), '{u}', '{session}');
+         insert into signals (project_id, id, user_id, kind, target)
+           values ('{p}', gen_random_uuid(), '{u}', 'session_changed', '{session}');
          insert into idempotency_keys (project_id, principal, route, key, body_sha256, expires_at)
            values ('{p}', 'user:{u}', 'r', 'k-{u}', sha256('x'), now() + interval '1 day');
          insert into audit_log (project_id, id, actor_kind, actor_user_id, action, target_kind, target_id)
