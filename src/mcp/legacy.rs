@@ -196,6 +196,20 @@ impl Service {
         Ok(())
     }
 
+    /// The protocol version of `session`.
+    ///
+    /// # Errors
+    /// 404 when the session is not the caller's or has ended.
+    pub async fn session_version(
+        &self,
+        caller: &Caller,
+        session: &str,
+    ) -> Result<String, RpcError> {
+        let read =
+            self.store.read(caller.tenant(), async |tx| find_session(tx, caller, session).await);
+        Ok(read.await?.protocol_version)
+    }
+
     async fn announce(
         &self,
         caller: &Caller,

@@ -8,12 +8,13 @@
 
 mod asking;
 mod call;
+mod changes;
 mod client;
 pub mod dispatch;
 mod error;
 mod handler;
 mod initialize;
-mod legacy;
+pub mod legacy;
 mod memory_bank;
 mod method;
 mod modern;
@@ -21,6 +22,8 @@ mod notices;
 mod prompts;
 mod resources;
 pub mod session;
+mod session_methods;
+pub mod streams;
 pub mod tools;
 pub mod transport;
 pub mod wire;

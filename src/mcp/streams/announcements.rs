@@ -6,13 +6,14 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
-use super::{Outgoing, Replay, Stream};
+use super::leases::LEASE;
+use super::{EventId, Outgoing, Replay, Stream};
 use crate::access::Caller;
 use crate::mcp::Service;
 use crate::mcp::bus::{Heard, Listener};
 use crate::mcp::changes::{Change, Wishes};
 use crate::mcp::dispatch::find_session;
-use crate::mcp::wire::RpcError;
+use crate::mcp::wire::{RpcError, render};
 use crate::model::SignalKind;
 use crate::store::StoreError;
 use crate::store::pg::{sessions, signals, streams};
@@ -28,6 +29,7 @@ pub struct Announcements {
     service: Arc<Service>,
     caller: Caller,
     session: String,
+    version: String,
     /// What the client missed of an older one.
     missed: Option<Replay>,
     stream: Arc<Stream>,
@@ -49,24 +51,32 @@ impl Announcements {
     ) -> Result<Self, RpcError> {
         let listener = service.bus.listen(caller.tenant().project()).await?;
         let (stream, unread) = service.begin_stream(&caller)?;
-        service.open_stream(&caller, session, None, &stream).await?;
+        let opened = service.open_stream(&caller, session, None, &stream).await?;
+        let version = opened.protocol_version;
         let wishes = service.wishes(&caller, session).await?.ok_or_else(RpcError::session_unknown)?;
         let session = session.to_owned();
         let (missed, since) = match older {
             Some((replay, found)) => (Some(replay), Some(quiet_since(&found))),
             None => (None, None),
         };
-        let this = Self { service, caller, session, missed, stream, unread, listener, wishes };
+        let this =
+            Self { service, caller, session, version, missed, stream, unread, listener, wishes };
         if let Some(since) = since {
             this.catch_up(since).await?;
         }
         Ok(this)
     }
 
+    /// The session's version of the protocol.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
     /// Where a client resumes that has read nothing of it yet.
     #[must_use]
-    pub fn stream(&self) -> &Stream {
-        &self.stream
+    pub fn beginning(&self) -> EventId {
+        self.stream.beginning()
     }
 
     /// The next message; `None` when the session has ended. May be dropped and asked for again.
@@ -119,8 +129,8 @@ impl Announcements {
     fn say(&self, heard: &[Heard]) {
         let uri = |target: &str| self.service.handler.uri(target);
         let changes = self.wishes.of(heard, uri, self.caller.tenant().user());
-        for message in changes.iter().map(Change::notification) {
-            self.stream.say(&String::from_utf8_lossy(&message));
+        for (method, params) in changes.iter().map(Change::notification) {
+            self.stream.say(&String::from_utf8_lossy(&render::notification(method, &params)));
         }
     }
 
@@ -146,7 +156,7 @@ impl Drop for Announcements {
 
 /// From when on nobody may have heard what changed.
 fn quiet_since(older: &streams::Found) -> OffsetDateTime {
-    let margin = if older.closed { OVERLAP } else { OVERLAP + super::LEASE };
+    let margin = if older.closed { OVERLAP } else { OVERLAP + LEASE };
     older.alive_until - margin
 }
 

@@ -10,6 +10,7 @@ use crate::mcp::bus::Follow;
 use crate::mcp::dispatch::find_session;
 use crate::mcp::wire::{RequestId, RpcError, render};
 use crate::store::pg::events::StoredEvent;
+use crate::store::pg::streams::Kind;
 use crate::store::pg::{events, streams};
 use crate::store::{StoreError, Tx};
 
@@ -21,6 +22,7 @@ pub struct Replay {
     service: Arc<Service>,
     caller: Caller,
     session: String,
+    version: String,
     /// The last message that was given out.
     at: EventId,
     follow: Follow,
@@ -50,20 +52,30 @@ impl Replay {
         let at: Option<EventId> = after.parse().ok();
         let tenant = caller.tenant();
         let looked = service.store.read(tenant, async |tx| {
-            find_session(tx, &caller, session).await?;
+            let version = find_session(tx, &caller, session).await?.protocol_version;
             let Some(at) = at else { return Ok(None) };
-            look(tx, &caller, session, at).await.map_err(RpcError::from)
+            let look = look(tx, &caller, session, at).await?;
+            Ok::<_, RpcError>(look.map(|look| (version, look)))
         });
         let unknown = RpcError::event_unknown;
-        let looked: Option<Look> = looked.await?;
-        let (at, Look { found, .. }) = at.zip(looked).ok_or_else(unknown)?;
-        if at.seq > found.last_seq.max(found.next_seq - 1) {
+        let (at, (version, Look { found, .. })) = at.zip(looked.await?).ok_or_else(unknown)?;
+        let end = found.last_seq.max(found.next_seq - 1);
+        // Behind its end is nothing: a client that asks for it again and again must not find a stream.
+        let over = found.closed && found.kind == Kind::Post && at.seq == end;
+        if at.seq > end || over {
             return Err(unknown());
         }
         let follow = service.bus.follow(tenant.project(), at.stream);
         let session = session.to_owned();
         let ready = VecDeque::new();
-        Ok((Self { service, caller, session, at, follow, ready, ended: false }, found))
+        let this = Self { service, caller, session, version, at, follow, ready, ended: false };
+        Ok((this, found))
+    }
+
+    /// The session's version of the protocol.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// The next message; `None` when the stream has ended, or cannot be read now. May be dropped and

@@ -103,8 +103,10 @@ impl Stream {
         self.id
     }
 
-    pub(super) fn tenant(&self) -> &Tenant {
-        &self.tenant
+    /// Where a client resumes that has read nothing yet.
+    #[must_use]
+    pub fn beginning(&self) -> EventId {
+        EventId { stream: self.id, seq: 0 }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -55,7 +55,7 @@ async fn open(
         }
         older => {
             let opened = Announcements::open(service.clone(), caller, &session, older).await?;
-            let (version, beginning) = (opened.version().to_owned(), opened.stream().beginning());
+            let (version, beginning) = (opened.version().to_owned(), opened.beginning());
             (Source::Announcements(Box::new(opened)), version, Some(beginning))
         }
     };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use super::headers::{accepts_events, check_legacy_version, refusal, response, session_id};
@@ -77,6 +77,8 @@ async fn run(
     }
 }
 
+type Running = JoinHandle<Option<LegacyAnswer>>;
+
 /// A call on its way.
 struct Call {
     transport: Transport,
@@ -95,31 +97,48 @@ async fn call(
     parts: &Parts,
     request: LegacyRequest,
 ) -> Result<Response<Body>, RpcError> {
-    let service = &transport.service;
-    let project = caller.tenant().project();
-    let in_flight = service.streams.calls.begin(project, &request.session, &request.id);
-    let in_flight = Arc::new(in_flight.ok_or_else(RpcError::in_flight)?);
-    let (stream, unread) = service.begin_stream(&caller)?;
     let mode = transport.json_response;
-    let events = accepts_events(&parts.headers);
     let eager = match mode {
         JsonResponse::Never => true,
-        JsonResponse::Auto => service.writes(&request),
+        JsonResponse::Auto => transport.service.writes(&request),
         JsonResponse::Always => false,
     };
-    let request = Arc::new(request);
-    let transport = transport.clone();
-    let call = Call { transport, caller, request, in_flight, stream, unread };
-    match (events, eager) {
-        (true, true) => call.streamed().await,
-        (true, false) => call.streamed_if_need_be(mode).await,
-        (false, _) => call.unstreamed().await,
+    match (accepts_events(&parts.headers), eager) {
+        (true, true) => Call::new(transport, caller, request)?.streamed().await,
+        (true, false) => Call::new(transport, caller, request)?.streamed_if_need_be(mode).await,
+        (false, _) => alone(transport, caller, request).await.map(json),
     }
 }
 
+/// The answer to `request` without a stream; `None` when it was cancelled.
+pub(super) async fn alone(
+    transport: &Transport,
+    caller: Caller,
+    request: LegacyRequest,
+) -> Result<Option<LegacyAnswer>, RpcError> {
+    let (call, _) = Call::new(transport, caller, request)?.start(false, false);
+    call.await.map_err(panicked)
+}
+
 impl Call {
-    /// Runs the call; `None` when it was cancelled.
-    fn start(&self, events: bool, notices: bool) -> (JoinHandle<Option<LegacyAnswer>>, Arc<tokio::sync::Notify>) {
+    fn new(
+        transport: &Transport,
+        caller: Caller,
+        request: LegacyRequest,
+    ) -> Result<Self, RpcError> {
+        let service = &transport.service;
+        let project = caller.tenant().project();
+        let in_flight = service.streams.calls.begin(project, &request.session, &request.id);
+        let in_flight = Arc::new(in_flight.ok_or_else(RpcError::in_flight)?);
+        let (stream, unread) = service.begin_stream(&caller)?;
+        let (transport, request) = (transport.clone(), Arc::new(request));
+        Ok(Self { transport, caller, request, in_flight, stream, unread })
+    }
+
+    /// Runs the call, which may ask its client where there are `events`, and may say something before
+    /// its answer where there are `notices`. Gives `None` when it was cancelled, and who is told once
+    /// the caller's right is proven.
+    fn start(&self, events: bool, notices: bool) -> (Running, Arc<Notify>) {
         let Self { transport, caller, request, in_flight, stream, .. } = self;
         let (service, caller) = (transport.service.clone(), caller.clone());
         let (request, in_flight, stream) = (request.clone(), in_flight.clone(), stream.clone());
@@ -155,20 +174,15 @@ impl Call {
         };
         tokio::select! {
             biased;
-            answer = &mut call => return json(answer.map_err(panicked)?),
+            answer = &mut call => return Ok(json(answer.map_err(panicked)?)),
             () = self.stream.wanted() => {}
             () = slow, if auto => {}
         }
         match self.open().await {
             Ok(version) => Ok(self.stream_of(call, &version)),
             // The database is not there: so says the call.
-            Err(_) => json(call.await.map_err(panicked)?),
+            Err(_) => Ok(json(call.await.map_err(panicked)?)),
         }
-    }
-
-    async fn unstreamed(self) -> Result<Response<Body>, RpcError> {
-        let (call, _) = self.start(false, false);
-        json(call.await.map_err(panicked)?)
     }
 
     /// Makes the row of the stream; gives the session's version.
@@ -180,7 +194,7 @@ impl Call {
     }
 
     /// The stream that `call` ends, as a response.
-    fn stream_of(self, call: JoinHandle<Option<LegacyAnswer>>, version: &str) -> Response<Body> {
+    fn stream_of(self, call: Running, version: &str) -> Response<Body> {
         let Self { transport, caller, request, stream, unread, .. } = self;
         let beginning = stream.beginning();
         let service = transport.service.clone();
@@ -195,13 +209,13 @@ impl Call {
 }
 
 /// An answer that is no stream; a cancelled call has none (2025-11-25, basic/utilities/cancellation).
-fn json(answer: Option<LegacyAnswer>) -> Result<Response<Body>, RpcError> {
-    Ok(response(match answer {
+fn json(answer: Option<LegacyAnswer>) -> Response<Body> {
+    response(match answer {
         Some(LegacyAnswer { status, body, .. }) => {
             HttpAnswer { status, body: body.into_bytes(), session: None }
         }
         None => HttpAnswer::accepted(),
-    }))
+    })
 }
 
 /// Runs `future` to its end, whatever becomes of the request.
