@@ -1,8 +1,10 @@
 //! One request of either era, inside one transaction of the caller.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::asking::{Answers, Questions};
+use super::bus::Bus;
 use super::call::{Call, Standing};
 use super::error::CallError;
 use super::handler::Handler;
@@ -29,6 +31,8 @@ pub struct Service {
     pub call_timeout: Duration,
     /// How long an unused session lives.
     pub session_ttl: Duration,
+    /// What happens on other replicas.
+    pub bus: Arc<Bus>,
     /// Who answers.
     pub handler: Box<dyn Handler>,
 }
@@ -104,6 +108,9 @@ impl Service {
         } else {
             self.store.read(caller.tenant(), block).await
         };
+        if writes && done.is_ok() {
+            self.bus.wake();
+        }
         match done {
             Ok(answered) => Ok(Ran::Answered(answered)),
             Err(CallError::Rpc(error)) => Err(error),
