@@ -129,7 +129,7 @@ impl Service {
         } else {
             self.store.read(caller.tenant(), block).await
         };
-        if writes {
+        if writes && done.is_ok() {
             self.bus.wake();
         }
         match done {

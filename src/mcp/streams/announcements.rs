@@ -150,7 +150,10 @@ impl Announcements {
 
 impl Drop for Announcements {
     fn drop(&mut self) {
-        self.service.close_stream(&self.caller, &self.stream);
+        let (service, caller, stream) =
+            (self.service.clone(), self.caller.clone(), self.stream.clone());
+        let closing = async move { service.shut_stream(&caller, &stream).await };
+        self.service.streams.tasks.spawn(closing);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::mcp::Service;
 use crate::mcp::asking::{Answers, Question, Questions, is_answer};
 use crate::mcp::wire::{RpcError, render};
 use crate::store::StoreError;
-use crate::store::pg::client_requests;
+use crate::store::pg::client_requests::{self, Taken};
 
 /// How long a client may take to answer.
 pub const PATIENCE: Duration = Duration::from_mins(10);
@@ -98,15 +98,16 @@ impl Service {
             }
             let late = Instant::now() >= deadline;
             let taken = self.store.write(tenant, async |tx| {
-                let answer = client_requests::take(tx, tenant, id).await?;
-                if answer.is_none() && late {
+                let taken = client_requests::take(tx, tenant, id).await?;
+                if late && taken == Taken::Waiting {
                     client_requests::delete(tx, tenant, id).await?;
                 }
-                Ok::<_, StoreError>(answer)
+                Ok::<_, StoreError>(taken)
             });
-            let answer = taken.await?;
-            if answer.is_some() || late {
-                return Ok(answer);
+            match taken.await? {
+                Taken::Answered(answer) => return Ok(Some(answer)),
+                Taken::Waiting if !late => {}
+                Taken::Waiting | Taken::Gone => return Ok(None),
             }
         }
     }

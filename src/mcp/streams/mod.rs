@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use announcements::Announcements;
@@ -37,7 +38,8 @@ use crate::store::{Store, Tenant};
 use leases::{LEASE, Leases};
 use writer::Writer;
 
-/// What this process writes.
+/// What this process writes. Cheap to clone.
+#[derive(Clone)]
 pub struct Streams {
     /// The id of this process.
     replica: Uuid,
@@ -45,14 +47,16 @@ pub struct Streams {
     leases: Leases,
     /// The calls that run here.
     pub calls: Calls,
+    /// What a stop waits for.
+    tasks: TaskTracker,
 }
 
 impl Streams {
     /// Streams written by the process `replica`, and what [`Queue::keep`] must store for them.
     #[must_use]
-    pub fn new(replica: Uuid, calls: Calls) -> (Self, Queue) {
+    pub fn new(replica: Uuid, calls: Calls, tasks: TaskTracker) -> (Self, Queue) {
         let (writer, queue) = Writer::new();
-        (Self { replica, writer, leases: Leases::default(), calls }, queue)
+        (Self { replica, writer, leases: Leases::default(), calls, tasks }, queue)
     }
 
     /// Renews the leases of what is written, until `drained` is cancelled.

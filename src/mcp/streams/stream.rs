@@ -74,6 +74,9 @@ struct Progress {
 }
 
 impl Stream {
+    /// The most messages, and bytes of them, before the answer of a call.
+    pub const LIMITS: (i64, usize) = (MAX_MESSAGES, MAX_BYTES);
+
     /// A stream that has no row yet, and what its client will read.
     pub(super) fn new(
         tenant: Tenant,
@@ -176,16 +179,17 @@ impl Stream {
     ///
     /// # Errors
     /// When it is too large, or the stream has ended meanwhile.
-    pub(in crate::mcp) async fn record(&self, tx: &Tx, body: &str) -> Result<(), RpcError> {
+    pub(in crate::mcp) async fn record(&self, tx: &Tx, body: &[u8]) -> Result<(), RpcError> {
         if body.len() > MAX_BYTES {
             return Err(RpcError::answer_too_large(MAX_BYTES));
         }
+        let body = storable(&String::from_utf8_lossy(body));
         let last = self.state().last;
         if !self.stored_up_to(last).await {
             return Err(RpcError::stream_ended());
         }
         self.state().doubtful = true;
-        let recorded = streams::finish(tx, &self.tenant, self.id, last + 1, &storable(body)).await;
+        let recorded = streams::finish(tx, &self.tenant, self.id, last + 1, &body).await;
         let recorded = recorded.map_err(|error: StoreError| RpcError::from(error))?;
         if recorded { Ok(()) } else { Err(RpcError::stream_ended()) }
     }

@@ -151,7 +151,7 @@ impl Call {
                 biased;
                 () = in_flight.cancelled() => None,
                 answer = service.in_session(&caller, &request, &notices, asking) => Some(answer),
-                () = stream.overfull() => Some(request.refused(RpcError::stream_full())),
+                () = stream.overfull() => Some(request.refused(RpcError::stream_full(Stream::LIMITS))),
             }
         });
         (call, proven)

@@ -66,7 +66,7 @@ pub(super) fn events(
     beginning: Option<EventId>,
     jitter: u64,
     stopping: CancellationToken,
-) -> impl Stream<Item = Event> {
+) -> impl Stream<Item = Event> + use<> {
     let primed = version::has_priming(version);
     let mut ready = VecDeque::new();
     if let Some(beginning) = beginning.filter(|_| primed) {

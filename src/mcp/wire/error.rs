@@ -192,7 +192,7 @@ impl RpcError {
 
     /// A call sent more than its stream may hold.
     #[must_use]
-    pub fn stream_full(messages: i64, bytes: usize) -> Self {
+    pub fn stream_full((messages, bytes): (i64, usize)) -> Self {
         let message = format!(
             "a call sends at most {messages} messages of {bytes} bytes in all before its answer; it was \
              undone: ask for less"
