@@ -1,7 +1,7 @@
 //! An answer of the modern era as a stream: what the call says while it runs, then its answer.
 
-use axum::response::sse::Event;
 use futures_util::{Stream, stream};
+use sse_stream::Sse;
 use tokio::sync::mpsc;
 
 use super::running::Running;
@@ -47,10 +47,10 @@ pub(super) fn events(
     first: Option<Vec<u8>>,
     inbox: mpsc::Receiver<Vec<u8>>,
     call: Running,
-) -> impl Stream<Item = Event> {
+) -> impl Stream<Item = Sse> {
     let answering = Answering { first, inbox, call: Call::Running(call) };
     stream::unfold(answering, async |mut answering| {
         let message = answering.next().await?;
-        Some((sse::message(&String::from_utf8_lossy(&message)), answering))
+        Some((sse::message(String::from_utf8_lossy(&message)), answering))
     })
 }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::response::sse::Event;
 use futures_util::{Stream, stream};
+use sse_stream::Sse;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,7 @@ impl Source {
 
 struct Connection {
     source: Source,
-    ready: VecDeque<Event>,
+    ready: VecDeque<Sse>,
     /// When it ends although the stream does not.
     end: Option<Instant>,
     /// Whether its client can resume it yet.
@@ -66,11 +66,11 @@ pub(super) fn events(
     beginning: Option<EventId>,
     jitter: u64,
     stopping: CancellationToken,
-) -> impl Stream<Item = Event> + use<> {
+) -> impl Stream<Item = Sse> + use<> {
     let primed = version::has_priming(version);
     let mut ready = VecDeque::new();
     if let Some(beginning) = beginning.filter(|_| primed) {
-        ready.push_back(Event::default().id(beginning.to_string()).retry(RETRY).data(""));
+        ready.push_back(Sse::default().id(beginning.to_string()).retry_duration(RETRY).data(""));
     }
     let spread = MAX_AGE.as_millis() as u64 * JITTER_PERCENT / 100;
     let age = MAX_AGE - Duration::from_millis(jitter % spread.max(1));
@@ -86,7 +86,7 @@ pub(super) fn events(
 }
 
 impl Connection {
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<Sse> {
         if let Some(event) = self.ready.pop_front() {
             return Some(event);
         }
@@ -102,20 +102,20 @@ impl Connection {
         }
     }
 
-    fn event(&mut self, outgoing: Outgoing) -> Option<Event> {
+    fn event(&mut self, outgoing: Outgoing) -> Option<Sse> {
         match outgoing {
             Outgoing::Event(id, message) => {
                 self.resumable = true;
-                Some(sse::message(&message).id(id.to_string()))
+                Some(sse::message(message).id(id.to_string()))
             }
-            Outgoing::Unstored(message) => Some(sse::message(&message)),
+            Outgoing::Unstored(message) => Some(sse::message(message)),
             Outgoing::Reconnect => self.last(),
         }
     }
 
     /// Tells the client when to resume, and ends.
-    fn last(&mut self) -> Option<Event> {
+    fn last(&mut self) -> Option<Sse> {
         self.ended = true;
-        Some(Event::default().retry(RETRY))
+        Some(Sse::default().retry_duration(RETRY))
     }
 }
