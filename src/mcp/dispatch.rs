@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::asking::{Answers, Questions};
+use super::bus::Bus;
 use super::call::{Call, Standing};
 use super::error::CallError;
 use super::handler::Handler;
 use super::method::Method;
-use super::bus::Bus;
 use super::notices::Notices;
 use super::streams::{Stream, Streams};
 use super::tools::Toolsets;
@@ -136,7 +136,9 @@ impl Service {
             Ok(answered) => Ok(Ran::Answered(answered)),
             Err(CallError::Asks(questions)) => Ok(Ran::Asks(questions)),
             Err(CallError::Rpc(error)) => Err(error),
-            Err(CallError::Tool(sentence)) => Answered::refusal(form, id, sentence).map(Ran::Answered),
+            Err(CallError::Tool(sentence)) => {
+                Answered::refusal(form, id, sentence).map(Ran::Answered)
+            }
         }
     }
 }

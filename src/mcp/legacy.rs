@@ -10,8 +10,8 @@ use super::asking::Answers;
 use super::dispatch::{Answered, Ground, Ran, Request, Service, find_session};
 use super::method::Method;
 use super::notices::Notices;
-use super::streams::{Asked, Stream};
 use super::streams::calls::cancellation;
+use super::streams::{Asked, Stream};
 use super::wire::meta::Envelope;
 use super::wire::render::{self, Form};
 use super::wire::{Era, Outcome, RequestId, RpcError};
@@ -217,9 +217,9 @@ impl Service {
         target: &str,
     ) -> Result<(), RpcError> {
         let (tenant, id) = (caller.tenant(), self.ambient.uuid()?);
-        let announced = self.store.write(tenant, async |tx| {
-            signals::announce(tx, tenant, id, kind, target).await
-        });
+        let announced = self
+            .store
+            .write(tenant, async |tx| signals::announce(tx, tenant, id, kind, target).await);
         announced.await.map_err(|error: StoreError| RpcError::from(error))?;
         self.bus.wake();
         Ok(())

@@ -73,7 +73,8 @@ impl Service {
     fn change(&self, request: &LegacyRequest) -> Option<Result<Change, RpcError>> {
         let (name, params) = (request.method.as_str(), request.params.as_deref());
         let offered = self.handler.capabilities();
-        let subscribes = offered.resources.is_some_and(|resources| resources.subscribe == Some(true));
+        let subscribes =
+            offered.resources.is_some_and(|resources| resources.subscribe == Some(true));
         match name {
             "logging/setLevel" if offered.logging.is_some() => {
                 let read = method::read(name, params);

@@ -53,7 +53,8 @@ impl Announcements {
         let (stream, unread) = service.begin_stream(&caller)?;
         let opened = service.open_stream(&caller, session, None, &stream).await?;
         let version = opened.protocol_version;
-        let wishes = service.wishes(&caller, session).await?.ok_or_else(RpcError::session_unknown)?;
+        let wishes =
+            service.wishes(&caller, session).await?.ok_or_else(RpcError::session_unknown)?;
         let session = session.to_owned();
         let (missed, since) = match older {
             Some((replay, found)) => (Some(replay), Some(quiet_since(&found))),
@@ -137,9 +138,8 @@ impl Announcements {
     /// Says what changed while the client had no stream.
     async fn catch_up(&self, since: OffsetDateTime) -> Result<(), RpcError> {
         let tenant = self.caller.tenant();
-        let missed = self.service.store.read(tenant, async |tx| {
-            signals::since(tx, tenant, since).await
-        });
+        let missed =
+            self.service.store.read(tenant, async |tx| signals::since(tx, tenant, since).await);
         let missed = missed.await.map_err(|error: StoreError| RpcError::from(error))?;
         let heard: Vec<Heard> =
             missed.into_iter().map(|signal| Heard::Signal(Arc::new(signal))).collect();

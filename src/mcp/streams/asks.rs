@@ -66,9 +66,9 @@ impl Service {
         let id = self.ambient.uuid()?;
         let waiting = self.streams.calls.wait_for(id).ok_or_else(RpcError::internal)?;
         let _awake = self.bus.attend();
-        let noted = self.store.write(tenant, async |tx| {
-            client_requests::insert(tx, tenant, id, session).await
-        });
+        let noted = self
+            .store
+            .write(tenant, async |tx| client_requests::insert(tx, tenant, id, session).await);
         noted.await.map_err(|error: StoreError| RpcError::from(error))?;
         stream.say(&render::request(id, question.method, &question.params));
         Ok(match self.answer_to(caller, id, &waiting).await? {

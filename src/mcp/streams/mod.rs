@@ -109,9 +109,11 @@ mod tests {
 
     #[test]
     fn only_real_nuls_are_replaced() {
-        for (text, kept) in
-            [("a\0b", "a\u{fffd}b"), ("\\u0000", "\\u0000"), ("\\\0\\\\u0000", "\\\u{fffd}\\\\u0000")]
-        {
+        for (text, kept) in [
+            ("a\0b", "a\u{fffd}b"),
+            ("\\u0000", "\\u0000"),
+            ("\\\0\\\\u0000", "\\\u{fffd}\\\\u0000"),
+        ] {
             let stored: Value = serde_json::from_str(&storable(&json!(text).to_string())).unwrap();
             assert_eq!(stored, kept);
         }

@@ -77,9 +77,9 @@ impl Service {
     /// Sends what the table has as the answer, after a commit of which nobody knows.
     async fn send_stored(&self, caller: &Caller, stream: &Stream, seq: i64) {
         let tenant = caller.tenant();
-        let read = self.store.read(tenant, async |tx| {
-            events::after(tx, tenant, stream.id(), seq - 1, 1).await
-        });
+        let read = self
+            .store
+            .read(tenant, async |tx| events::after(tx, tenant, stream.id(), seq - 1, 1).await);
         let read: Result<_, StoreError> = read.await;
         match read.map(|events| events.into_iter().next()) {
             Ok(Some(event)) => stream.settled(event.payload),

@@ -163,7 +163,9 @@ impl Replay {
                     .write(tenant, async |tx| streams::orphan(tx, tenant, stream, &answer).await)
                     .await?;
             }
-            None => store.write(tenant, async |tx| streams::close(tx, tenant, stream).await).await?,
+            None => {
+                store.write(tenant, async |tx| streams::close(tx, tenant, stream).await).await?
+            }
         }
         Ok(())
     }

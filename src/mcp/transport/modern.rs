@@ -10,8 +10,8 @@ use axum::http::request::Parts;
 use tokio::sync::mpsc;
 
 use super::headers::{accepts_events, refusal, response};
-use super::running::Running;
 use super::legacy::PATIENCE;
+use super::running::Running;
 use super::{Transport, answering, mirrored, sse, toolsets};
 use crate::access::Caller;
 use crate::mcp::dispatch::HttpAnswer;

@@ -155,9 +155,9 @@ impl RequestId {
             }
             Ok(serde_json::Value::String(text)) if !text.contains('\0') => Ok(Self::Text(text)),
             Ok(serde_json::Value::Number(number)) if !number.is_f64() => Ok(Self::Number(number)),
-            _ => Err(RpcError::invalid_request(
-                "`id` must be a text without NUL, or a whole number",
-            )),
+            _ => {
+                Err(RpcError::invalid_request("`id` must be a text without NUL, or a whole number"))
+            }
         }
     }
 }

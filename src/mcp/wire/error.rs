@@ -179,7 +179,8 @@ impl RpcError {
     /// The process that ran a call has died.
     #[must_use]
     pub fn call_lost() -> Self {
-        let message = "the server that ran this call has died, and nothing was changed: send it again";
+        let message =
+            "the server that ran this call has died, and nothing was changed: send it again";
         Self::new(200, -32603, message)
     }
 
@@ -203,7 +204,8 @@ impl RpcError {
     /// An answer is larger than what a stream keeps.
     #[must_use]
     pub fn answer_too_large(bytes: usize) -> Self {
-        let message = format!("an answer has at most {bytes} bytes; this one was undone: ask for less");
+        let message =
+            format!("an answer has at most {bytes} bytes; this one was undone: ask for less");
         Self::new(200, -32603, message)
     }
 
