@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator, Usage, usage};
+use crate::access::{AdminToken, Authenticator, KeyWatch, Usage, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
@@ -80,8 +80,7 @@ pub async fn build_with(
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
     let shared =
         redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
-    let clock = ambient.clock.clone();
-    let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
+    let authenticator = authenticate(&store, apart.clone(), shared, &ambient, lifecycle);
     let (streams, bus) = keep_streams(apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
@@ -109,6 +108,7 @@ pub async fn build_with(
     });
     let transport = Transport {
         service,
+        authenticator: authenticator.clone(),
         tasks: lifecycle.tasks.clone(),
         stopping: lifecycle.stopping.clone(),
         json_response: config.server.json_response,
@@ -143,6 +143,21 @@ async fn open(config: &Config) -> Result<Store, StartError> {
         tracing::warn!("{warning}");
     }
     Ok(store)
+}
+
+/// Tells callers by their keys, and reads what changes of those until the process ends.
+fn authenticate(
+    store: &Store,
+    apart: Store,
+    shared: Option<KeyCache>,
+    ambient: &Ambient,
+    lifecycle: &Lifecycle,
+) -> Arc<Authenticator> {
+    let (watch, clock) = (KeyWatch::new(apart), ambient.clock.clone());
+    let authenticator = Arc::new(Authenticator::new(store.clone(), watch, shared, clock));
+    let (watching, drained) = (authenticator.clone(), lifecycle.drained.clone());
+    lifecycle.keepers.spawn(async move { watching.watch().keep(&drained).await });
+    authenticator
 }
 
 /// Stores what sessions are sent, and learns what happens on other replicas, until the process ends.

@@ -86,6 +86,7 @@ async fn run(
     let events = accepts_events(&parts.headers);
     let notices = if events { Notices::new(&request.meta, sender) } else { Notices::default() };
     let (proven, service) = (notices.proven(), transport.service);
+    let ended = transport.authenticator.ended(&caller);
     let mut call =
         Running::start(&transport.tasks, &parts.extensions, request.id.clone(), async move {
             service.modern(&caller, &request, &notices).await
@@ -103,5 +104,5 @@ async fn run(
         Some(notice) = inbox.recv() => Some(notice),
         () = slow => None,
     };
-    sse::response(answering::events(first, inbox, call))
+    sse::response(answering::events(first, inbox, call), ended)
 }
