@@ -9,11 +9,13 @@ use crate::access::keys::KeyPolicy;
 use crate::access::{AdminToken, Authenticator, Usage, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
+use crate::mcp::bus::{Bus, Obey};
+use crate::mcp::streams::{Calls, Streams};
 use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
-use crate::model::{Ambient, Sealer};
+use crate::model::{Ambient, EntropyError, Sealer};
 use crate::rest::{RequestLimits, Rest};
-use crate::store::kv::{KeyCache, Redis};
+use crate::store::kv::{KeyCache, Redis, Wakes};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
 use crate::store::{ConnectError, Store};
@@ -33,6 +35,9 @@ pub enum StartError {
     /// Redis.
     #[error(transparent)]
     Redis(#[from] crate::store::kv::redis::RedisUrlError),
+    /// Randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// A tool.
     #[error("a tool of this build is broken: {0}")]
     Tools(String),
@@ -69,22 +74,18 @@ pub async fn build_with(
     ambient: Ambient,
     lifecycle: &Lifecycle,
 ) -> Result<Router, StartError> {
-    let store = Store::new(&config.database)?;
-    migrate::check(&store).await?;
-    for warning in walls::prove(&store).await? {
-        tracing::warn!("{warning}");
-    }
-    for warning in config.secrets.weaknesses() {
-        tracing::warn!("{warning}");
-    }
+    let store = open(config).await?;
+    let apart = Store::apart(&config.database)?;
     let sealer = Sealer::new(config.secrets.server_secret.clone());
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
     let shared =
         redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
     let clock = ambient.clock.clone();
     let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
+    let (streams, bus) = keep_streams(apart.clone(), redis.clone(), &ambient, lifecycle)?;
+    let announce = bus.clone();
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
-    let usage = count_usage(store.clone(), &ambient, lifecycle);
+    let usage = count_usage(apart, &ambient, lifecycle);
     let rest = Arc::new(Rest {
         authenticator: authenticator.clone(),
         limits: limits(config),
@@ -93,6 +94,7 @@ pub async fn build_with(
         sealer: sealer.clone(),
         max_body_bytes: config.server.max_body_bytes,
         key_policy: KeyPolicy::new(config.keys.max_lifetime),
+        announce: Box::new(move || announce.wake()),
     });
     let admin_token = config.secrets.admin_token.as_ref().map(AdminToken::new);
     let service = Arc::new(Service {
@@ -101,10 +103,17 @@ pub async fn build_with(
         sealer,
         call_timeout: config.server.request_timeout,
         session_ttl: config.server.session_ttl,
+        streams,
+        bus,
         handler,
     });
-    let tasks = lifecycle.tasks.clone();
-    let transport = Transport { service, tasks, max_body_bytes: config.server.max_body_bytes };
+    let transport = Transport {
+        service,
+        tasks: lifecycle.tasks.clone(),
+        stopping: lifecycle.stopping.clone(),
+        json_response: config.server.json_response,
+        max_body_bytes: config.server.max_body_bytes,
+    };
     let request_timeout = config.server.request_timeout;
     let trusted_proxies = config.edge.trusted_proxies.clone();
     let loopback = config.server.address.ip().is_loopback();
@@ -121,6 +130,41 @@ pub async fn build_with(
         request_timeout,
     };
     Ok(router(edge))
+}
+
+/// The database, proven to be one to serve on.
+async fn open(config: &Config) -> Result<Store, StartError> {
+    let store = Store::new(&config.database)?;
+    migrate::check(&store).await?;
+    for warning in walls::prove(&store).await? {
+        tracing::warn!("{warning}");
+    }
+    for warning in config.secrets.weaknesses() {
+        tracing::warn!("{warning}");
+    }
+    Ok(store)
+}
+
+/// Stores what sessions are sent, and learns what happens on other replicas, until the process ends.
+fn keep_streams(
+    store: Store,
+    redis: Option<Arc<Redis>>,
+    ambient: &Ambient,
+    lifecycle: &Lifecycle,
+) -> Result<(Streams, Arc<Bus>), StartError> {
+    let replica = ambient.uuid()?;
+    let calls = Calls::default();
+    let (streams, queue) = Streams::new(replica, calls.clone(), lifecycle.tasks.clone());
+    let wakes = redis.map(|redis| Wakes::new(redis, replica));
+    let obey: Obey = Box::new(move |signal| calls.obey(signal));
+    let bus = Arc::new(Bus::new(store.clone(), wakes, ambient.clock.clone(), obey));
+    let (hearing, drained) = (bus.clone(), lifecycle.drained.clone());
+    lifecycle.keepers.spawn(async move { hearing.keep(&drained).await });
+    let (writing, telling, drained) = (store.clone(), bus.clone(), lifecycle.drained.clone());
+    lifecycle.keepers.spawn(async move { queue.keep(&writing, &telling, &drained).await });
+    let (leased, drained) = (streams.clone(), lifecycle.drained.clone());
+    lifecycle.keepers.spawn(async move { leased.keep(&store, &drained).await });
+    Ok((streams, bus))
 }
 
 /// Counts calls, and stores that until the process ends.

@@ -24,7 +24,8 @@ pub struct DatabaseConfig {
     /// process; that costs about half the speed. With `none` behind such a pooler calls fail.
     pub pooler: Pooler,
     /// `DB_MAX_CONNECTIONS` (20; 10 for Supabase): too few queue calls, too many raise every
-    /// call's latency; about eight per two cores of the database serve best.
+    /// call's latency; about eight per two cores of the database serve best. What runs beside the
+    /// calls has [`BACKGROUND_CONNECTIONS`] more.
     pub max_connections: usize,
     /// `DB_ACQUIRE_TIMEOUT_MS` (3000): how long a call waits for a connection before its 503.
     pub acquire_timeout: Duration,
@@ -59,6 +60,10 @@ impl FromStr for Pooler {
         }
     }
 }
+
+/// Connections, beside those of the calls, for what a server does for all of them: hearing what
+/// happens on others, storing events, cleaning up.
+pub const BACKGROUND_CONNECTIONS: usize = 3;
 
 /// Seconds after which Postgres ends a transaction that sends nothing more, as a factor of the
 /// statement time-out: only a lost server leaves one open that long.

@@ -1,14 +1,18 @@
 //! One request of either era, inside one transaction of the caller.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::asking::{Answers, Questions};
+use super::bus::Bus;
 use super::call::{Call, Standing};
 use super::error::CallError;
 use super::handler::Handler;
 use super::method::Method;
 use super::notices::Notices;
+use super::streams::{Stream, Streams};
 use super::tools::Toolsets;
+use super::wire::meta::LogLevel;
 use super::wire::render::{self, Form};
 use super::wire::{Era, RequestId, RequestMeta, RpcError};
 use crate::access::Caller;
@@ -29,6 +33,10 @@ pub struct Service {
     pub call_timeout: Duration,
     /// How long an unused session lives.
     pub session_ttl: Duration,
+    /// The streams of sessions.
+    pub streams: Streams,
+    /// What happens on other replicas.
+    pub bus: Arc<Bus>,
     /// Who answers.
     pub handler: Box<dyn Handler>,
 }
@@ -52,6 +60,8 @@ pub(super) struct Request<'a> {
     pub(super) ground: Ground<'a>,
     pub(super) notices: &'a Notices,
     pub(super) answers: &'a Answers,
+    /// Where the answer of a change is stored with the change.
+    pub(super) stream: Option<&'a Stream>,
     pub(super) form: Form,
 }
 
@@ -78,6 +88,16 @@ pub(super) struct Answered {
     pub(super) body: Vec<u8>,
     /// Whether the session was last seen a while ago.
     pub(super) unseen: bool,
+    /// Whether its stream has it already.
+    pub(super) recorded: bool,
+}
+
+impl Answered {
+    /// The answer of a tool that refused, or of a call that cannot be done.
+    pub(super) fn refusal(form: Form, id: &RequestId, sentence: String) -> Result<Self, RpcError> {
+        let body = render::result(form, id, render::tool_failure(sentence))?;
+        Ok(Self { body, unseen: false, recorded: false })
+    }
 }
 
 impl Service {
@@ -88,44 +108,57 @@ impl Service {
     }
 
     async fn transact(&self, request: Request<'_>) -> Result<Ran, RpcError> {
-        let Request { caller, id, method, ground, notices, answers, form } = request;
+        let Request { caller, id, method, ground, notices, answers, stream, form } = request;
         let writes = self.handler.writes(&method);
         let block = async |tx: &Tx| {
-            let (standing, unseen) = stand(tx, caller, ground).await?;
+            let (standing, unseen) = stand(tx, caller, ground, notices).await?;
             notices.prove();
             let Self { ambient, sealer, .. } = self;
-            let standing = &standing;
-            let call = Call { caller, standing, id, notices, answers, ambient, sealer, form };
-            let body = self.handler.answer(&call, tx, method).await?;
-            Ok(Answered { body, unseen })
+            let call =
+                Call { caller, standing: &standing, id, notices, answers, ambient, sealer, form };
+            let body = self.handler.answer(&call, tx, method).await;
+            let body = body.map_err(|error| error.if_client_can(&standing, form))?;
+            let recording = stream.filter(|stream| writes && stream.is_open());
+            if let Some(stream) = recording {
+                stream.record(tx, &body).await?;
+            }
+            Ok(Answered { body, unseen, recorded: recording.is_some() })
         };
         let done = if writes {
             self.store.write(caller.tenant(), block).await
         } else {
             self.store.read(caller.tenant(), block).await
         };
+        if writes && done.is_ok() {
+            self.bus.wake();
+        }
         match done {
             Ok(answered) => Ok(Ran::Answered(answered)),
-            Err(CallError::Rpc(error)) => Err(error),
             Err(CallError::Asks(questions)) => Ok(Ran::Asks(questions)),
+            Err(CallError::Rpc(error)) => Err(error),
             Err(CallError::Tool(sentence)) => {
-                let body = render::result(form, id, render::tool_failure(sentence))?;
-                Ok(Ran::Answered(Answered { body, unseen: false }))
+                Answered::refusal(form, id, sentence).map(Ran::Answered)
             }
         }
     }
 }
 
 /// Proves what the call stands on.
-async fn stand(tx: &Tx, caller: &Caller, ground: Ground<'_>) -> Result<(Standing, bool), RpcError> {
+async fn stand(
+    tx: &Tx,
+    caller: &Caller,
+    ground: Ground<'_>,
+    notices: &Notices,
+) -> Result<(Standing, bool), RpcError> {
     match ground {
         Ground::Session(id) => {
             let session = find_session(tx, caller, id).await?;
+            notices.set_level(session.log_level.as_deref().and_then(LogLevel::of_name));
             let standing = Standing {
                 role: session.role,
                 client: Some(session.client_name),
                 toolsets: Toolsets::of_names(session.toolsets.as_deref()),
-                capabilities: serde_json::Value::Null,
+                capabilities: session.capabilities,
             };
             Ok((standing, session.unseen))
         }

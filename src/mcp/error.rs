@@ -1,8 +1,11 @@
 //! Why a call was rolled back, and what its caller is told.
 
-use super::asking::Questions;
+use super::asking::{Questions, missing_capability};
+use super::call::Standing;
 use super::tools::ToolError;
 use super::wire::RpcError;
+use super::wire::render::Form;
+use crate::model::entropy::EntropyError;
 use crate::store::StoreError;
 
 /// Why the block of a call was rolled back.
@@ -23,6 +26,27 @@ impl CallError {
             ToolError::Refused(sentence) => Self::Rpc(RpcError::invalid_params(sentence)),
             other => other.into(),
         }
+    }
+}
+
+impl CallError {
+    /// The same; questions that the client does not declare to answer become the error that says so.
+    pub(super) fn if_client_can(self, standing: &Standing, form: Form) -> Self {
+        let Self::Asks(questions) = &self else { return self };
+        match (missing_capability(questions, &standing.capabilities), form) {
+            (None, _) => self,
+            (Some(missing), Form::Modern { .. }) => RpcError::missing_capability(&missing).into(),
+            (Some(missing), Form::Legacy) => {
+                Self::Tool(format!("this call asks its client, which does not declare {missing}"))
+            }
+        }
+    }
+}
+
+impl From<EntropyError> for RpcError {
+    fn from(error: EntropyError) -> Self {
+        tracing::error!(%error, "no id can be made");
+        Self::internal()
     }
 }
 

@@ -95,6 +95,8 @@ impl Handler for MemoryBank {
             .enable_completions()
             .enable_prompts()
             .enable_resources()
+            .enable_resources_subscribe()
+            .enable_resources_list_changed()
             .enable_tools()
             .build()
     }

@@ -3,17 +3,19 @@
 //! [`wire`] is the protocol as bytes, pure. `legacy` and `modern` are the two ways in: a message in a
 //! session, which is a row, or a request that stands for itself. Both end in [`dispatch`]: one
 //! request inside one transaction of the caller, answered by a [`Handler`] from what it sees of the
-//! [`Call`]. The product's handler is the [`MemoryBank`]: [`tools`], a file each; `resources`,
+//! [`Call`]; [`bus`] tells who waits for it what that changed, on any replica. The product's handler is the [`MemoryBank`]: [`tools`], a file each; `resources`,
 //! documents by their URIs; `prompts`, texts. [`transport`] holds a file for each HTTP method.
 
 mod asking;
+pub mod bus;
 mod call;
+mod changes;
 mod client;
 pub mod dispatch;
 mod error;
 mod handler;
 mod initialize;
-mod legacy;
+pub mod legacy;
 mod memory_bank;
 mod method;
 mod modern;
@@ -21,6 +23,8 @@ mod notices;
 mod prompts;
 mod resources;
 pub mod session;
+mod session_methods;
+pub mod streams;
 pub mod tools;
 pub mod transport;
 pub mod wire;

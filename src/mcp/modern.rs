@@ -68,7 +68,8 @@ impl Service {
         let toolsets = toolsets.clone().unwrap_or_default();
         let ground = Ground::Request(meta, &toolsets);
         let answers = &Answers::default();
-        let request = Request { caller, id, method, ground, notices, answers, form };
+        let stream = None;
+        let request = Request { caller, id, method, ground, notices, answers, stream, form };
         let Ran::Answered(answered) = self.run(request).await? else {
             return Err(RpcError::cannot_ask());
         };

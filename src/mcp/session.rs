@@ -45,7 +45,11 @@ impl Service {
         let tenant = caller.tenant();
         let ended = self.store.write(tenant, async |tx| sessions::delete(tx, tenant, id).await);
         let ended = ended.await.map_err(|error: StoreError| RpcError::from(error))?;
-        if ended { Ok(()) } else { Err(RpcError::session_unknown()) }
+        if !ended {
+            return Err(RpcError::session_unknown());
+        }
+        self.bus.wake();
+        Ok(())
     }
 
     /// Lets the session live on; called at most once a minute for each session, after a call that

@@ -25,7 +25,7 @@ pub use client_address::TrustedProxies;
 pub use clock::Clock;
 pub use document::{Author, Document, DocumentSummary, Etag};
 pub use document_path::{DocumentPath, PathError};
-pub use entropy::Entropy;
+pub use entropy::{Entropy, EntropyError};
 pub use ids::{DocumentId, KeyId, ProjectId, StreamId, UserId};
 pub use rights::{Right, Role, Scope, Scopes};
 pub use seal::Sealer;

@@ -82,7 +82,8 @@ impl ProjectWriter {
         self.0.caller.author(self.0.requester.actor().client)
     }
 
-    /// Runs `block` in a transaction, once the caller's role now is known to allow it.
+    /// Runs `block` in a transaction, once the caller's role now is known to allow it, and announces
+    /// what it changed.
     pub(super) async fn write<T>(
         &self,
         block: impl AsyncFnOnce(&Tx) -> Result<T, RestError>,
@@ -91,7 +92,9 @@ impl ProjectWriter {
             self.0.prove(tx, Right::Write).await?;
             block(tx).await
         };
-        self.0.rest.store.write(self.tenant(), block).await
+        let written = self.0.rest.store.write(self.tenant(), block).await?;
+        (self.rest().announce)();
+        Ok(written)
     }
 
     /// Writes `change` to the audit log.

@@ -64,4 +64,6 @@ pub struct Rest {
     pub max_body_bytes: usize,
     /// The rules of keys.
     pub key_policy: KeyPolicy,
+    /// Says that something was committed that others wait for. Waits for nothing.
+    pub announce: Box<dyn Fn() + Send + Sync>,
 }

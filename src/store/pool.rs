@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::tenant::{Authority, Principal};
 use super::tx::{Mode, Tx};
 use super::{StoreError, tls};
-use crate::config::{DatabaseConfig, Pooler};
+use crate::config::{BACKGROUND_CONNECTIONS, DatabaseConfig, Pooler};
 use crate::model::Secret;
 
 /// Postgres. Cheap to clone.
@@ -69,6 +69,19 @@ impl Store {
     /// # Errors
     /// When the URL or the CA file cannot be read.
     pub fn new(config: &DatabaseConfig) -> Result<Self, ConnectError> {
+        Self::of(config, config.max_connections)
+    }
+
+    /// A store on the same database with connections of its own, for what runs beside the calls:
+    /// neither waits for the other.
+    ///
+    /// # Errors
+    /// When the URL or the CA file cannot be read.
+    pub fn apart(config: &DatabaseConfig) -> Result<Self, ConnectError> {
+        Self::of(config, BACKGROUND_CONNECTIONS)
+    }
+
+    fn of(config: &DatabaseConfig, connections: usize) -> Result<Self, ConnectError> {
         let tls = tls::connector(config.ca_file.as_deref())?;
         let recycling_method = RecyclingMethod::Fast;
         let manager = Manager::from_config(
@@ -78,7 +91,7 @@ impl Store {
         );
         let wait = Some(config.acquire_timeout);
         let pool = Pool::builder(manager)
-            .max_size(config.max_connections)
+            .max_size(connections)
             .timeouts(Timeouts { wait, create: wait, recycle: wait })
             .runtime(Runtime::Tokio1)
             .build()

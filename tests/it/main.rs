@@ -15,4 +15,5 @@ mod http;
 mod mcp;
 mod rest;
 mod store;
+mod streams;
 mod tenancy;

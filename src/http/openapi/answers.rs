@@ -2,7 +2,8 @@
 
 use utoipa::openapi::header::Header;
 use utoipa::openapi::{
-    Components, Content, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Type,
+    ArrayBuilder, Components, Content, HeaderBuilder, ObjectBuilder, OneOfBuilder, Ref, RefOr,
+    Response, ResponseBuilder, Schema, Type,
 };
 
 const JSON: &str = "application/json";
@@ -64,14 +65,31 @@ pub(super) fn header(name: &str) -> Ref {
 
 /// The answer to a request of MCP.
 pub(super) fn answered() -> Response {
-    let events = "Server-sent events. The `data` of each is a JSON-RPC message; the last is the \
-                  answer.";
-    let events = ObjectBuilder::new().schema_type(Type::String).description(Some(events));
     said("The answer to a request, at once or at the end of a stream.")
-        .content(JSON, schema("JsonRpcResponse"))
-        .content("text/event-stream", Content::new(Some(events)))
+        .content(JSON, Content::new(Some(one_or_several("JsonRpcResponse"))))
+        .content("text/event-stream", events("; the last is the answer"))
         .header_ref("Mcp-Session-Id", header("SessionId"))
         .build()
+}
+
+/// The answer to who listens.
+pub(super) fn listened() -> Response {
+    said("A stream, open until its session ends, or until what broke is complete.")
+        .content("text/event-stream", events(""))
+        .build()
+}
+
+/// The schema `name`, or an array of it.
+pub(super) fn one_or_several(name: &str) -> Schema {
+    let one = || Ref::from_schema_name(name);
+    let several = ArrayBuilder::new().items(one());
+    Schema::OneOf(OneOfBuilder::new().item(one()).item(several).build())
+}
+
+fn events(last: &str) -> Content {
+    let events = format!("Server-sent events. The `data` of each is a JSON-RPC message{last}.");
+    let events = ObjectBuilder::new().schema_type(Type::String).description(Some(events));
+    Content::new(Some(events))
 }
 
 fn answers() -> [(&'static str, ResponseBuilder); 23] {

@@ -13,18 +13,23 @@ use utoipa::openapi::{
 
 use super::{API_KEY, BEARER, answers};
 
-const POST: &str = "One JSON-RPC message in each request; its answer in the response.";
+const POST: &str = "One JSON-RPC message in each request; its answer in the response. In sessions of \
+                    2025-03-26 an array of messages as well, answered by an array.";
+const GET: &str = "What the server tells the session by itself; with `Last-Event-ID`, the rest of a \
+                   stream of the session whose connection broke, on whichever server. From \
+                   2026-07-28 on there is no such stream.";
 const DELETE: &str = "Its id cannot be used again; what was remembered stays. From 2026-07-28 on \
                       there are no sessions, and nothing to end.";
 const PROJECT: &str = "The project's short name. Keys of other projects are answered as if there \
                        were none of this name.";
 
 /// The headers of a request: the names of their components, their own, what they say.
-const HEADERS: [(&str, &str, &str); 4] = [
+const HEADERS: [(&str, &str, &str); 5] = [
     ("SessionId", "Mcp-Session-Id", "The session; not with `initialize`."),
     ("ProtocolVersion", "MCP-Protocol-Version", "The version of the protocol that is spoken."),
     ("Method", "Mcp-Method", "The `method` of the message."),
     ("Name", "Mcp-Name", "The tool, prompt or resource that the message asks for."),
+    ("LastEventId", "Last-Event-ID", "The last event of a stream that broke."),
 ];
 
 /// An endpoint: its part of ids, its part of summaries, what answers 404 there.
@@ -43,6 +48,7 @@ pub(super) fn paths() -> Paths {
     let item = |endpoint| {
         PathItemBuilder::new()
             .operation(HttpMethod::Post, post(endpoint))
+            .operation(HttpMethod::Get, get(endpoint))
             .operation(HttpMethod::Delete, delete(endpoint))
     };
     let own = item(("Project", ", at one project's endpoint", "NotFound"));
@@ -66,8 +72,7 @@ pub(super) fn add_parameters(components: &mut Components) {
 }
 
 fn post((name, whose, not_found): Endpoint) -> Operation {
-    let components = HEADERS.map(|(component, ..)| component);
-    operation(&components, not_found)
+    operation(&["SessionId", "ProtocolVersion", "Method", "Name"], not_found)
         .operation_id(Some(format!("post{name}Message")))
         .summary(Some(format!("Send a message{whose}")))
         .description(Some(POST))
@@ -76,6 +81,16 @@ fn post((name, whose, not_found): Endpoint) -> Operation {
         .response("202", answers::named("Accepted"))
         .response("413", answers::named("TooLarge"))
         .response("415", answers::named("UnsupportedMediaType"))
+        .build()
+}
+
+fn get((name, whose, not_found): Endpoint) -> Operation {
+    operation(&["SessionId", "ProtocolVersion", "LastEventId"], not_found)
+        .operation_id(Some(format!("listen{name}Session")))
+        .summary(Some(format!("Listen to a session, or resume a stream of it{whose}")))
+        .description(Some(GET))
+        .response("200", answers::listened())
+        .response("405", answers::named("PostOnly"))
         .build()
 }
 
@@ -89,7 +104,7 @@ fn delete((name, whose, not_found): Endpoint) -> Operation {
         .build()
 }
 
-/// What both have.
+/// What all have.
 fn operation(headers: &[&str], not_found: &str) -> OperationBuilder {
     let no_scopes = || Vec::<String>::new();
     let mut operation = OperationBuilder::new()
@@ -109,7 +124,7 @@ fn operation(headers: &[&str], not_found: &str) -> OperationBuilder {
 fn message() -> RequestBody {
     let example = json!({ "id": 1, "jsonrpc": "2.0", "method": "tools/list" });
     let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("JsonRpcMessage")))
+        .schema(Some(answers::one_or_several("JsonRpcMessage")))
         .example(Some(example));
     RequestBodyBuilder::new()
         .required(Some(Required::True))

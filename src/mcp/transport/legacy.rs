@@ -1,18 +1,34 @@
 //! A POST of the legacy era.
+//!
+//! A client that goes away does not cancel its call: it may come back for the answer, so the call runs
+//! in a task of its own, and where its answer is a stream, all of it is stored.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 
-use super::headers::{check_legacy_version, refusal, response, session_id};
-use super::{Transport, toolsets};
+use super::headers::{accepts_events, check_legacy_version, refusal, response, session_id};
+use super::session_stream::{self, Source};
+use super::{Transport, sse, toolsets};
 use crate::access::Caller;
+use crate::config::JsonResponse;
 use crate::mcp::dispatch::HttpAnswer;
+use crate::mcp::legacy::{LegacyAnswer, LegacyRequest};
+use crate::mcp::streams::calls::InFlight;
+use crate::mcp::streams::{Outgoing, Stream};
 use crate::mcp::wire::{Era, Message, RpcError};
 use crate::telemetry::call_log;
 
-/// Answers `message`. A client that goes away does not cancel its call: in this era it may come back
-/// for the answer, so the call runs in a task of its own. Nothing cancels it yet.
+/// A call that has not answered by then, counted from when its caller's right is proven, is answered by
+/// a stream.
+pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Answers `message`.
 pub(super) async fn answer(
     transport: Transport,
     caller: Caller,
@@ -23,10 +39,8 @@ pub(super) async fn answer(
         Message::Request { id, .. } => Some(id.clone()),
         Message::Notification { .. } | Message::Response { .. } => None,
     };
-    match run(transport, caller, parts, message).await {
-        Ok(answer) => response(answer),
-        Err(error) => refusal(Era::Legacy, id.as_ref(), error),
-    }
+    let answered = run(transport, caller, parts, message).await;
+    answered.unwrap_or_else(|error| refusal(Era::Legacy, id.as_ref(), error))
 }
 
 async fn run(
@@ -34,16 +48,186 @@ async fn run(
     caller: Caller,
     parts: &Parts,
     message: Message,
-) -> Result<HttpAnswer, RpcError> {
+) -> Result<Response<Body>, RpcError> {
     check_legacy_version(&parts.headers)?;
     let session = session_id(&parts.headers)?;
-    let toolsets = toolsets::of(&parts.uri)?;
-    let service = transport.service;
-    let call = call_log::within(call_log::current(), async move {
-        service.legacy(&caller, session.as_deref(), toolsets.as_ref(), &message).await
-    });
-    transport.tasks.spawn(call).await.map_err(|error| {
-        tracing::error!(%error, "a call panicked");
-        RpcError::internal()
+    let service = &transport.service;
+    match message {
+        Message::Request { id, method, params } if method == "initialize" => {
+            let toolsets = toolsets::of(&parts.uri)?;
+            let service = service.clone();
+            let opening = in_a_task(&transport, async move {
+                service.initialize(&caller, &id, params.as_deref(), toolsets.as_ref()).await
+            });
+            opening.await.map_err(panicked)?.map(response)
+        }
+        Message::Request { id, method, params } => {
+            let session = session.ok_or_else(RpcError::session_missing)?;
+            let request = LegacyRequest { session, id, method, params };
+            call(&transport, caller, parts, request).await
+        }
+        Message::Notification { method, params } => {
+            service.told(&caller, session.as_deref(), &method, params.as_deref()).await?;
+            Ok(response(HttpAnswer::accepted()))
+        }
+        Message::Response { id, outcome } => {
+            service.answered(&caller, session.as_deref(), &id, &outcome).await?;
+            Ok(response(HttpAnswer::accepted()))
+        }
+    }
+}
+
+type Running = JoinHandle<Option<LegacyAnswer>>;
+
+/// A call on its way.
+struct Call {
+    transport: Transport,
+    caller: Caller,
+    request: Arc<LegacyRequest>,
+    in_flight: Arc<InFlight>,
+    stream: Arc<Stream>,
+    unread: mpsc::Receiver<Outgoing>,
+}
+
+/// Answers `request`: a change as a stream from the beginning, anything else as JSON, unless it says
+/// something before its answer or takes long.
+async fn call(
+    transport: &Transport,
+    caller: Caller,
+    parts: &Parts,
+    request: LegacyRequest,
+) -> Result<Response<Body>, RpcError> {
+    let mode = transport.json_response;
+    let eager = match mode {
+        JsonResponse::Never => true,
+        JsonResponse::Auto => transport.service.writes(&request),
+        JsonResponse::Always => false,
+    };
+    match (accepts_events(&parts.headers), eager) {
+        (true, true) => Call::new(transport, caller, request)?.streamed().await,
+        (true, false) => Call::new(transport, caller, request)?.streamed_if_need_be(mode).await,
+        (false, _) => alone(transport, caller, request).await.map(json),
+    }
+}
+
+/// The answer to `request` without a stream; `None` when it was cancelled.
+pub(super) async fn alone(
+    transport: &Transport,
+    caller: Caller,
+    request: LegacyRequest,
+) -> Result<Option<LegacyAnswer>, RpcError> {
+    let (call, _) = Call::new(transport, caller, request)?.start(false, false);
+    call.await.map_err(panicked)
+}
+
+impl Call {
+    fn new(
+        transport: &Transport,
+        caller: Caller,
+        request: LegacyRequest,
+    ) -> Result<Self, RpcError> {
+        let service = &transport.service;
+        let project = caller.tenant().project();
+        let in_flight = service.streams.calls.begin(project, &request.session, &request.id);
+        let in_flight = Arc::new(in_flight.ok_or_else(RpcError::in_flight)?);
+        let (stream, unread) = service.begin_stream(&caller)?;
+        let (transport, request) = (transport.clone(), Arc::new(request));
+        Ok(Self { transport, caller, request, in_flight, stream, unread })
+    }
+
+    /// Runs the call, which may ask its client where there are `events`, and may say something before
+    /// its answer where there are `notices`. Gives `None` when it was cancelled, and who is told once
+    /// the caller's right is proven.
+    fn start(&self, events: bool, notices: bool) -> (Running, Arc<Notify>) {
+        let Self { transport, caller, request, in_flight, stream, .. } = self;
+        let (service, caller) = (transport.service.clone(), caller.clone());
+        let (request, in_flight, stream) = (request.clone(), in_flight.clone(), stream.clone());
+        let notices = request.notices(notices.then(|| stream.clone()));
+        let proven = notices.proven();
+        let call = in_a_task(transport, async move {
+            let _obeying = service.bus.attend();
+            let asking = events.then_some(&stream);
+            tokio::select! {
+                biased;
+                () = in_flight.cancelled() => None,
+                answer = service.in_session(&caller, &request, &notices, asking) => Some(answer),
+                () = stream.overfull() => Some(request.refused(RpcError::stream_full(Stream::LIMITS))),
+            }
+        });
+        (call, proven)
+    }
+
+    /// The answer as a stream, whose row is there before the call begins.
+    async fn streamed(self) -> Result<Response<Body>, RpcError> {
+        let version = self.open().await?;
+        let (call, _) = self.start(true, true);
+        Ok(self.stream_of(call, &version))
+    }
+
+    /// The answer as JSON, unless something must be said before it, or it takes long.
+    async fn streamed_if_need_be(self, mode: JsonResponse) -> Result<Response<Body>, RpcError> {
+        let auto = mode == JsonResponse::Auto;
+        let (mut call, proven) = self.start(true, auto);
+        let slow = async {
+            proven.notified().await;
+            tokio::time::sleep(PATIENCE).await;
+        };
+        tokio::select! {
+            biased;
+            answer = &mut call => return Ok(json(answer.map_err(panicked)?)),
+            () = self.stream.wanted() => {}
+            () = slow, if auto => {}
+        }
+        match self.open().await {
+            Ok(version) => Ok(self.stream_of(call, &version)),
+            // The database is not there: so says the call.
+            Err(_) => Ok(json(call.await.map_err(panicked)?)),
+        }
+    }
+
+    /// Makes the row of the stream; gives the session's version.
+    async fn open(&self) -> Result<String, RpcError> {
+        let Self { transport, caller, request, stream, .. } = self;
+        let LegacyRequest { session, id, .. } = &**request;
+        let session = transport.service.open_stream(caller, session, Some(id), stream).await?;
+        Ok(session.protocol_version)
+    }
+
+    /// The stream that `call` ends, as a response.
+    fn stream_of(self, call: Running, version: &str) -> Response<Body> {
+        let Self { transport, caller, request, stream, unread, .. } = self;
+        let beginning = stream.beginning();
+        let service = transport.service.clone();
+        in_a_task(&transport, async move {
+            let answer = call.await.unwrap_or_else(|error| Some(request.refused(panicked(error))));
+            service.end_stream(&caller, &stream, answer).await;
+        });
+        let jitter = beginning.stream.0.as_u64_pair().1;
+        let (source, stopping) = (Source::Call(unread), transport.stopping);
+        sse::response(session_stream::events(source, version, Some(beginning), jitter, stopping))
+    }
+}
+
+/// An answer that is no stream; a cancelled call has none (2025-11-25, basic/utilities/cancellation).
+fn json(answer: Option<LegacyAnswer>) -> Response<Body> {
+    response(match answer {
+        Some(LegacyAnswer { status, body, .. }) => {
+            HttpAnswer { status, body: body.into_bytes(), session: None }
+        }
+        None => HttpAnswer::accepted(),
     })
+}
+
+/// Runs `future` to its end, whatever becomes of the request.
+fn in_a_task<F>(transport: &Transport, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    transport.tasks.spawn(call_log::within(call_log::current(), future))
+}
+
+fn panicked(error: tokio::task::JoinError) -> RpcError {
+    tracing::error!(%error, "a call panicked");
+    RpcError::internal()
 }

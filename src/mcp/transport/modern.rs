@@ -4,16 +4,15 @@
 //! headers, the method, its parameters. A client that goes away cancels its call: the call's task ends
 //! with the request, which rolls back.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
 use tokio::sync::mpsc;
 
 use super::headers::{accepts_events, refusal, response};
+use super::legacy::PATIENCE;
 use super::running::Running;
-use super::{Transport, mirrored, sse, toolsets};
+use super::{Transport, answering, mirrored, sse, toolsets};
 use crate::access::Caller;
 use crate::mcp::dispatch::HttpAnswer;
 use crate::mcp::notices::WAITING;
@@ -21,10 +20,6 @@ use crate::mcp::tools::Toolsets;
 use crate::mcp::wire::meta::Envelope;
 use crate::mcp::wire::{Era, HeaderParam, Message, RequestMeta, RpcError, version};
 use crate::mcp::{ModernRequest, Notices, Service};
-
-/// A call that has not answered by then, counted from when its caller's right is proven, is answered by
-/// a stream, whose comments keep the connection.
-const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Answers `message`.
 pub(super) async fn answer(
@@ -108,5 +103,5 @@ async fn run(
         Some(notice) = inbox.recv() => Some(notice),
         () = slow => None,
     };
-    sse::response(first, inbox, call)
+    sse::response(answering::events(first, inbox, call))
 }

@@ -1,4 +1,4 @@
-//! POST: one message, one answer.
+//! POST: one message, one answer; in one old version perhaps several.
 
 use axum::Extension;
 use axum::body::Body;
@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::http::Response;
 
 use super::headers::{check_content_type, check_single, protocol_version, refusal};
-use super::{Transport, body, legacy, modern};
+use super::{Transport, batch, body, legacy, modern};
 use crate::access::Caller;
 use crate::mcp::wire::meta::Envelope;
 use crate::mcp::wire::{Era, Message, Posted, RpcError};
@@ -19,7 +19,10 @@ pub(super) async fn handler(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let message = match receive(&transport, &parts.headers, body).await {
-        Ok(message) => message,
+        Ok(Posted::One(message)) => message,
+        Ok(Posted::Batch(messages)) => {
+            return batch::answer(transport, caller, &parts, messages).await;
+        }
         Err(error) => return refusal(Era::Legacy, None, error),
     };
     let params = match &message {
@@ -37,13 +40,8 @@ async fn receive(
     transport: &Transport,
     headers: &axum::http::HeaderMap,
     body: Body,
-) -> Result<Message, RpcError> {
+) -> Result<Posted, RpcError> {
     check_single(headers)?;
     check_content_type(headers)?;
-    match Posted::parse(&body::read(body, transport.max_body_bytes).await?)? {
-        Posted::One(message) => Ok(message),
-        Posted::Batch(_) => {
-            Err(RpcError::invalid_request("send one message in each POST, not a batch"))
-        }
-    }
+    Posted::parse(&body::read(body, transport.max_body_bytes).await?)
 }

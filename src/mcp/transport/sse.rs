@@ -1,72 +1,66 @@
-//! An answer as a stream of events (2026-07-28, streamable HTTP, receiving messages): what the call
-//! says while it runs, then its answer.
+//! Answers as streams of events (2025-11-25, basic/transports; 2026-07-28, streamable HTTP).
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{HeaderValue, Response};
-use axum::response::IntoResponse as _;
-use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::stream;
-use tokio::sync::mpsc;
-
-use super::running::Running;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, Response, header};
+use futures_util::{Stream, StreamExt as _, stream};
+use sse_stream::Sse;
 
 /// Comments in between, so that nothing on the way takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const COMMENT: &[u8] = b":\n\n";
 
-/// A call and what it says, up to the answer that ends the stream.
-struct Answering {
-    first: Option<Vec<u8>>,
-    inbox: mpsc::Receiver<Vec<u8>>,
-    call: Call,
-}
-
-enum Call {
-    Running(Running),
-    Answered(Vec<u8>),
-    Ended,
-}
-
-impl Answering {
-    async fn next(&mut self) -> Option<Vec<u8>> {
-        loop {
-            if let Some(notice) = self.first.take().or_else(|| self.inbox.try_recv().ok()) {
-                return Some(notice);
-            }
-            match &mut self.call {
-                Call::Running(call) => tokio::select! {
-                    Some(notice) = self.inbox.recv() => return Some(notice),
-                    answer = call.answer() => self.call = Call::Answered(answer.body),
-                },
-                Call::Answered(body) => {
-                    let body = std::mem::take(body);
-                    self.call = Call::Ended;
-                    return Some(body);
-                }
-                Call::Ended => return None,
-            }
-        }
-    }
-}
-
-/// The stream of `call`, which begins with `first`, goes on with what comes by `inbox`, and ends with
-/// the answer.
-pub(super) fn response(
-    first: Option<Vec<u8>>,
-    inbox: mpsc::Receiver<Vec<u8>>,
-    call: Running,
-) -> Response<Body> {
-    let answering = Answering { first, inbox, call: Call::Running(call) };
-    let events = stream::unfold(answering, async |mut answering| {
-        let message = answering.next().await?;
-        let event = Event::default().data(String::from_utf8_lossy(&message));
-        Some((Ok::<_, Infallible>(event), answering))
-    });
-    let mut response =
-        Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+/// `events` as a response.
+pub(super) fn response(events: impl Stream<Item = Sse> + Send + 'static) -> Response<Body> {
+    let bytes = kept_alive(events).map(Ok::<_, Infallible>);
+    let mut response = Response::new(Body::from_stream(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // Proxies hold nothing back.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
+}
+
+fn kept_alive(events: impl Stream<Item = Sse> + Send) -> impl Stream<Item = Bytes> + Send {
+    stream::unfold(Box::pin(events), async |mut events| {
+        let bytes = match tokio::time::timeout(KEEP_ALIVE, events.next()).await {
+            Ok(event) => encode(event?),
+            Err(_) => Bytes::from_static(COMMENT),
+        };
+        Some((bytes, events))
+    })
+}
+
+/// Only an id or a name with a line break cannot be written, and ours have none.
+fn encode(event: Sse) -> Bytes {
+    event.encode().unwrap_or_else(|error| {
+        tracing::error!(%error, "an event cannot be written");
+        Bytes::from_static(COMMENT)
+    })
+}
+
+/// A message.
+pub(super) fn message(json: impl Into<String>) -> Sse {
+    Sse::default().data(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_is_kept_alive_for_as_long_as_it_is_silent() {
+        const SILENCE: Duration = Duration::from_secs(6 * 60 + 5);
+        let late = stream::once(async {
+            tokio::time::sleep(SILENCE).await;
+            message("{}")
+        });
+        let bytes: Vec<Bytes> = kept_alive(late).collect().await;
+        let comments = bytes.iter().filter(|bytes| &***bytes == COMMENT).count();
+        assert_eq!((comments, bytes.len()), (24, 25));
+        assert_eq!(bytes[24], "data: {}\n\n");
+    }
 }

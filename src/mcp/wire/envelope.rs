@@ -1,10 +1,15 @@
 //! JSON-RPC 2.0 envelopes, as MCP restricts them: ids are strings or whole numbers, and each POST
 //! carries one message; in version 2025-03-26 perhaps several.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::RpcError;
+
+/// The longest id of a request, in bytes of JSON.
+pub const MAX_ID_BYTES: usize = 1000;
 
 /// The id of a request: echoed with its type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -121,7 +126,7 @@ impl Raw {
             return Err(RpcError::invalid_request("`params` must be an object"));
         }
         let params = self.params;
-        let id = self.id.as_deref().map(request_id).transpose()?;
+        let id = self.id.as_deref().map(RequestId::read).transpose()?;
         match (self.method, id, self.result, self.error) {
             (Some(method), Some(id), None, None) => Ok(Message::Request { id, method, params }),
             (Some(method), None, None, None) => Ok(Message::Notification { method, params }),
@@ -138,13 +143,32 @@ impl Raw {
     }
 }
 
-fn request_id(raw: &RawValue) -> Result<RequestId, RpcError> {
-    let refused =
-        || RpcError::invalid_request("`id` must be a text without NUL, or a whole number");
-    match serde_json::from_str(raw.get()) {
-        Ok(serde_json::Value::String(text)) if !text.contains('\0') => Ok(RequestId::Text(text)),
-        Ok(serde_json::Value::Number(number)) if !number.is_f64() => Ok(RequestId::Number(number)),
-        _ => Err(refused()),
+impl RequestId {
+    /// Reads an id.
+    ///
+    /// # Errors
+    /// When it is neither a text nor a whole number, or longer than [`MAX_ID_BYTES`].
+    pub fn read(raw: &RawValue) -> Result<Self, RpcError> {
+        match serde_json::from_str(raw.get()) {
+            _ if raw.get().len() > MAX_ID_BYTES => {
+                Err(RpcError::invalid_request(format!("`id` has at most {MAX_ID_BYTES} bytes")))
+            }
+            Ok(serde_json::Value::String(text)) if !text.contains('\0') => Ok(Self::Text(text)),
+            Ok(serde_json::Value::Number(number)) if !number.is_f64() => Ok(Self::Number(number)),
+            _ => {
+                Err(RpcError::invalid_request("`id` must be a text without NUL, or a whole number"))
+            }
+        }
+    }
+}
+
+/// As JSON.
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => serde_json::Value::from(text.as_str()).fmt(f),
+        }
     }
 }
 

@@ -161,6 +161,61 @@ impl RpcError {
         Self::new(404, -32001, "this session has ended: initialize again")
     }
 
+    /// No stream of the session has such an event: one answer, whatever the reason.
+    #[must_use]
+    pub fn event_unknown() -> Self {
+        let message = "`Last-Event-ID` names no event of this session: send the request again";
+        Self::new(400, -32600, message)
+    }
+
+    /// What a client missed of a stream is not kept any more.
+    #[must_use]
+    pub fn events_purged() -> Self {
+        let message = "what was missed of this stream is not kept any more: read before you send \
+                       the request again";
+        Self::new(200, -32603, message)
+    }
+
+    /// The process that ran a call has died.
+    #[must_use]
+    pub fn call_lost() -> Self {
+        let message =
+            "the server that ran this call has died, and nothing was changed: send it again";
+        Self::new(200, -32603, message)
+    }
+
+    /// The stream of a call was ended by another process while it ran.
+    #[must_use]
+    pub fn stream_ended() -> Self {
+        let message = "the stream of this call has ended, and nothing was changed: send it again";
+        Self::new(200, -32603, message)
+    }
+
+    /// A call sent more than its stream may hold.
+    #[must_use]
+    pub fn stream_full((messages, bytes): (i64, usize)) -> Self {
+        let message = format!(
+            "a call sends at most {messages} messages of {bytes} bytes in all before its answer; it was \
+             undone: ask for less"
+        );
+        Self::new(200, -32603, message)
+    }
+
+    /// An answer is larger than what a stream keeps.
+    #[must_use]
+    pub fn answer_too_large(bytes: usize) -> Self {
+        let message =
+            format!("an answer has at most {bytes} bytes; this one was undone: ask for less");
+        Self::new(200, -32603, message)
+    }
+
+    /// A request of that id is running in the session.
+    #[must_use]
+    pub fn in_flight() -> Self {
+        let message = "a request of this id is running in this session: use each id once";
+        Self::new(400, -32600, message)
+    }
+
     /// Something of ours broke. The request id in the answer's header finds it in the log.
     #[must_use]
     pub fn internal() -> Self {

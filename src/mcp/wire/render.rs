@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     CacheScope, CallToolResult, CompleteResult, ContentBlock, DiscoverResult, GetPromptResult,
@@ -80,6 +81,20 @@ pub fn error(id: Option<&RequestId>, error: &RpcError) -> Vec<u8> {
     let response = ErrorResponse { jsonrpc: "2.0", id, error: object };
     // A text, a number and an id are always JSON.
     serde_json::to_vec(&response).unwrap_or_default()
+}
+
+/// The error to the request whose id is `id` as JSON.
+#[must_use]
+pub fn error_to(id: &str, error: &RpcError) -> String {
+    let id: Value = serde_json::from_str(id).unwrap_or_default();
+    let object = json!({ "code": error.code, "message": error.message });
+    json!({ "jsonrpc": "2.0", "id": id, "error": object }).to_string()
+}
+
+/// A request to the client.
+#[must_use]
+pub fn request(id: Uuid, method: &str, params: &Value) -> String {
+    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
 }
 
 /// A notification.

@@ -2,6 +2,8 @@
 
 /// The versions with sessions, oldest first.
 pub const LEGACY: [&str; 3] = ["2025-03-26", "2025-06-18", "2025-11-25"];
+/// The one whose POSTs may carry several messages.
+pub const BATCHED: &str = LEGACY[0];
 /// Offered to a client that asks `initialize` for one we do not know.
 pub const LATEST_LEGACY: &str = LEGACY[2];
 /// The version without sessions: every request says who asks and in which version.
@@ -20,6 +22,13 @@ pub fn negotiate(requested: &str) -> &'static str {
 #[must_use]
 pub fn is_legacy(version: &str) -> bool {
     LEGACY.contains(&version)
+}
+
+/// Whether clients of `version` know an event without a message, from which a stream is resumed
+/// (2025-11-25, basic/transports, sending messages).
+#[must_use]
+pub fn has_priming(version: &str) -> bool {
+    version >= LATEST_LEGACY
 }
 
 /// Whether `version`, of a header, is of the modern era: a date from its beginning on.

@@ -48,5 +48,6 @@ pub(in crate::rest) async fn handler(
         Ok(audit::insert(tx, desk.project, entry, &desk.actor, &change).await?)
     });
     ended.await?;
+    (admin.rest.announce)();
     Ok(StatusCode::NO_CONTENT)
 }

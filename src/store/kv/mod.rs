@@ -5,6 +5,8 @@
 
 pub mod key_cache;
 pub mod redis;
+pub mod wake;
 
 pub use key_cache::KeyCache;
 pub use redis::Redis;
+pub use wake::{Hint, Wakes};

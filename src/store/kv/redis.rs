@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
+use deadpool_redis::redis::aio::PubSub;
+use deadpool_redis::redis::{Client, Cmd, FromRedisValue, RedisResult, cmd};
 use deadpool_redis::{Config, Pool, PoolConfig, Runtime, Timeouts};
 use tokio::time::Instant;
 
@@ -20,6 +21,8 @@ const CONNECTIONS: usize = 4;
 /// Redis, or what is left of it.
 pub struct Redis {
     pool: Pool,
+    /// Makes the connection that hears, which is in no pool.
+    client: Client,
     prefix: String,
     /// When it may be asked again; `None` while it answers.
     down_until: Mutex<Option<Instant>>,
@@ -47,6 +50,8 @@ impl Redis {
     /// # Errors
     /// When the URL cannot be read.
     pub fn new(config: &RedisConfig) -> Result<Self, RedisUrlError> {
+        let client = Client::open(config.url.reveal());
+        let client = client.map_err(|error| RedisUrlError(error.to_string()))?;
         let mut settings = Config::from_url(config.url.reveal());
         let wait = Some(BUDGET);
         settings.pool = Some(PoolConfig {
@@ -56,12 +61,24 @@ impl Redis {
         });
         let pool = settings.create_pool(Some(Runtime::Tokio1));
         let pool = pool.map_err(|error| RedisUrlError(error.to_string()))?;
-        Ok(Self { pool, prefix: config.key_prefix.clone(), down_until: Mutex::new(None) })
+        Ok(Self { pool, client, prefix: config.key_prefix.clone(), down_until: Mutex::new(None) })
     }
 
     /// The name of a key of ours.
     pub(super) fn name(&self, kind: &str, name: &str) -> String {
         format!("{}:{kind}:{name}", self.prefix)
+    }
+
+    /// The name of a channel of ours.
+    pub(super) fn channel(&self, name: &str) -> String {
+        format!("{}:{name}", self.prefix)
+    }
+
+    /// A connection of its own that hears what is published in `channel`.
+    pub(super) async fn subscribe(&self, channel: &str) -> RedisResult<PubSub> {
+        let mut connection = self.client.get_async_pubsub().await?;
+        connection.subscribe(channel).await?;
+        Ok(connection)
     }
 
     /// The answer to `command`; `None` when Redis is down or slow.

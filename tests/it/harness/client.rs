@@ -16,6 +16,8 @@ pub struct Client {
     key: String,
     pub session: Option<String>,
     modern: bool,
+    /// The id of its requests.
+    id: u64,
 }
 
 /// An answer.
@@ -34,7 +36,7 @@ impl Client {
 
     /// A client of the endpoint `url` with connections of its own kind.
     pub fn over(http: reqwest::Client, url: &str, key: &str) -> Self {
-        Self { http, url: url.to_owned(), key: key.to_owned(), session: None, modern: false }
+        Self { http, url: url.to_owned(), key: key.to_owned(), session: None, modern: false, id: 1 }
     }
 
     /// A client of another endpoint than `/mcp`.
@@ -50,6 +52,11 @@ impl Client {
     /// The same client with another session.
     pub fn with_session(&self, session: &str) -> Self {
         Self { session: Some(session.to_owned()), ..self.clone() }
+    }
+
+    /// The same client with another id for its requests: of one session, those that run at once differ.
+    pub fn numbered(&self, id: u64) -> Self {
+        Self { id, ..self.clone() }
     }
 
     /// The same client in the modern era.
@@ -72,7 +79,7 @@ impl Client {
         Reply::of(request.body(body)).await
     }
 
-    /// Sends a request with the id 1.
+    /// Sends a request.
     pub async fn rpc(&self, method: &str, params: Value) -> Reply {
         Reply::of(self.rpc_request(method, params)).await
     }
@@ -89,7 +96,7 @@ impl Client {
                 request = request.header("mcp-name", header_value::encode(name));
             }
         }
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let body = json!({ "jsonrpc": "2.0", "id": self.id, "method": method, "params": params });
         request.body(body.to_string())
     }
 

@@ -3,6 +3,7 @@
 
 mod client;
 mod database;
+mod events;
 mod port;
 mod private_cluster;
 mod process;

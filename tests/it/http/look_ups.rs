@@ -16,8 +16,11 @@ async fn fifty_callers_with_a_key_that_is_not_cached_make_one_look_up() {
     // Look-ups wait here, so that they can be counted.
     let owner = database.connect(Login::Owner).await;
     owner.batch_execute("begin; lock table api_keys").await.unwrap();
-    let calls =
-        tokio::spawn(async move { join_all((0..50).map(|_| client.rpc("ping", json!({})))).await });
+    let ping = move |n| {
+        let client = client.numbered(n);
+        async move { client.rpc("ping", json!({})).await }
+    };
+    let calls = tokio::spawn(async move { join_all((0..50).map(ping)).await });
     let waiting = async || -> i64 {
         let sql = "select count(*) from pg_stat_activity \
                    where datname = current_database() and wait_event_type = 'Lock'";

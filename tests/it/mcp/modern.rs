@@ -23,7 +23,8 @@ async fn discovery_tells_versions_capabilities_and_how_to_use_the_server() {
     assert_eq!(reply.status, 200);
     let versions = json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]);
     assert_eq!(result["supportedVersions"], versions);
-    let offered = json!({ "completions": {}, "prompts": {}, "resources": {}, "tools": {} });
+    let resources = json!({ "listChanged": true, "subscribe": true });
+    let offered = json!({ "completions": {}, "prompts": {}, "resources": resources, "tools": {} });
     assert_eq!(result["capabilities"], offered);
     assert!(result["instructions"].as_str().unwrap().contains("initialize_memory_bank"));
     assert_eq!(result["_meta"][SERVER_INFO]["name"], "memory-bank-mcp");
@@ -218,7 +219,6 @@ async fn errors_have_the_codes_and_statuses_of_their_era() {
     let missing = json!({ "uri": "memory-bank://nothing.md" });
     for (method, params, old, new) in [
         ("no/such", json!({}), (200, -32601), (404, -32601)),
-        ("resources/subscribe", missing.clone(), (200, -32601), (404, -32601)),
         ("resources/read", missing, (200, -32002), (200, -32602)),
         ("resources/read", json!({}), (200, -32602), (200, -32602)),
         ("tools/call", json!({ "name": "nope" }), (200, -32602), (200, -32602)),
@@ -234,7 +234,7 @@ async fn errors_have_the_codes_and_statuses_of_their_era() {
         }
     }
     // Of the other era alone.
-    for method in ["initialize", "ping", "logging/setLevel"] {
+    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe"] {
         let reply = client.rpc(method, json!({})).await;
         assert_eq!((reply.status, reply.code()), (404, -32601), "{method}");
     }
@@ -252,7 +252,7 @@ async fn only_requests_by_post_mean_anything() {
         assert_eq!((reply.status, &reply.headers["allow"]), (405, &"POST".parse().unwrap()));
     }
     let old = Reply::of(client.request(Method::GET)).await;
-    assert_eq!((old.status, &old.headers["allow"]), (405, &"POST,DELETE".parse().unwrap()));
+    assert_eq!((old.status, old.code()), (400, -32600), "a session is missing");
     let post = async |body: &'static str| {
         let request = client.request(Method::POST).header("content-type", "application/json");
         Reply::of(request.header("mcp-protocol-version", MODERN).body(body)).await

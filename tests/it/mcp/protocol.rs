@@ -25,7 +25,9 @@ async fn initialize_agrees_on_a_version_and_opens_a_session() {
         let reply = client.rpc("initialize", params).await;
         let result = &reply.json()["result"];
         assert_eq!((reply.status, result["protocolVersion"].as_str()), (200, Some(agreed)));
-        let offered = json!({ "completions": {}, "prompts": {}, "resources": {}, "tools": {} });
+        let resources = json!({ "listChanged": true, "subscribe": true });
+        let offered =
+            json!({ "completions": {}, "prompts": {}, "resources": resources, "tools": {} });
         assert_eq!(result["capabilities"], offered);
         assert_eq!(result["serverInfo"]["name"], "memory-bank-mcp");
         assert!(result["instructions"].as_str().unwrap().contains("initialize_memory_bank"));
@@ -98,13 +100,13 @@ async fn every_path_and_method_answers_json_with_the_security_headers() {
     let database = Database::new().await;
     let server = Server::on(&database).await;
     let client = server.client(&database.editor("a").await);
-    let get = Reply::of(client.request(Method::GET)).await;
-    assert_eq!(get.status, 405);
-    let allow = get.headers["allow"].to_str().unwrap();
-    assert!(allow.contains("POST") && allow.contains("DELETE"), "{allow}");
+    let put = Reply::of(client.request(Method::PUT)).await;
+    assert_eq!(put.status, 405);
+    let allow = put.headers["allow"].to_str().unwrap();
+    assert!(["POST", "GET", "DELETE"].iter().all(|method| allow.contains(method)), "{allow}");
 
     let http = reqwest::Client::new();
-    let mut replies = vec![get];
+    let mut replies = vec![put];
     for path in ["/nope", "/.well-known/oauth-protected-resource", "/register", "/health"] {
         replies.push(Reply::of(http.get(format!("{}{path}", server.url))).await);
     }

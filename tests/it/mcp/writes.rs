@@ -114,7 +114,7 @@ async fn writers_of_a_new_document_wait_for_each_other_and_all_are_kept() {
     let server = Server::on(&database).await;
     let client = server.session(&database.editor("a").await).await;
     let writes = (0..20).map(|n| {
-        let client = client.clone();
+        let client = client.numbered(n);
         async move { client.write("new.md", &format!("writer {n}")).await["version"].clone() }
     });
     let mut versions: Vec<i64> =
@@ -128,7 +128,10 @@ async fn initializing_twenty_times_at_once_creates_each_core_document_once() {
     let database = Database::new().await;
     let server = Server::on(&database).await;
     let client = server.session(&database.editor("a").await).await;
-    let calls = (0..20).map(|_| client.ok("initialize_memory_bank", json!({})));
+    let calls = (0..20).map(|n| {
+        let client = client.numbered(n);
+        async move { client.ok("initialize_memory_bank", json!({})).await }
+    });
     let created = join_all(calls).await;
     let created = created.iter().flat_map(|result| result["created"].as_array().unwrap());
     assert_eq!(created.count(), 5);

@@ -258,7 +258,7 @@ fn every_method_has_a_case() {
 }
 
 /// The routes that this file, or a reason, covers.
-pub const ROUTES: [(&str, &str); 42] = [
+pub const ROUTES: [(&str, &str); 44] = [
     // A key itself: `rest::self_revoke`.
     ("/api/v1/key", "delete"),
     // `rest::isolation` calls them with another project's names and ids.
@@ -293,9 +293,11 @@ pub const ROUTES: [(&str, &str); 42] = [
     ("/api/v1/users/{user}", "get"),
     ("/api/v1/users/{user}", "patch"),
     ("/api/v1/users/{user}", "delete"),
+    ("/mcp", "get"),
     ("/mcp", "post"),
     ("/mcp", "delete"),
     // `http::edge` calls them with another project's name.
+    ("/mcp/{project}", "get"),
     ("/mcp/{project}", "post"),
     ("/mcp/{project}", "delete"),
     // Tell nothing of any tenant: they know no caller, and the document and the files of its page

@@ -1,0 +1,301 @@
+//! One stream while this process writes it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::leases::Leases;
+use super::writer::{Write, Writer};
+use super::{EventId, storable};
+use crate::mcp::wire::RpcError;
+use crate::model::StreamId;
+use crate::store::pg::events::NewEvent;
+use crate::store::pg::streams;
+use crate::store::{StoreError, Tenant, Tx};
+
+/// How much a client may leave unread before it is cut off; it can resume.
+const UNREAD: usize = 256;
+/// What waits until the stream is opened, at most.
+const WAITING: usize = 64;
+/// The most messages of one stream.
+pub const MAX_MESSAGES: i64 = 10_000;
+/// The most bytes of the messages of one stream before its answer, and of one answer.
+pub const MAX_BYTES: usize = 8 << 20;
+
+/// What goes to the client that reads a stream.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// A stored message, and where the stream goes on after it.
+    Event(EventId, String),
+    /// An answer that could not be stored.
+    Unstored(String),
+    /// The connection ends; the stream does not.
+    Reconnect,
+}
+
+/// One stream; its messages get their numbers here and nowhere else.
+pub struct Stream {
+    tenant: Tenant,
+    id: StreamId,
+    state: Mutex<State>,
+    progress: watch::Sender<Progress>,
+    wanted: Notify,
+    overfull: CancellationToken,
+    writer: Writer,
+    leases: Leases,
+}
+
+struct State {
+    phase: Phase,
+    /// The number of the last message.
+    last: i64,
+    bytes: usize,
+    /// Whether an answer may have been stored by a commit of which nobody knows.
+    doubtful: bool,
+    client: Option<mpsc::Sender<Outgoing>>,
+}
+
+enum Phase {
+    /// It has no row yet; what was said waits.
+    Waiting(Vec<String>),
+    /// Its row is there.
+    Open,
+    /// Nothing more is stored.
+    Over,
+}
+
+/// How far its events are stored.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    stored: i64,
+    over: bool,
+    failed: bool,
+}
+
+impl Stream {
+    /// The most messages, and bytes of them, before the answer of a call.
+    pub const LIMITS: (i64, usize) = (MAX_MESSAGES, MAX_BYTES);
+
+    /// A stream that has no row yet, and what its client will read.
+    pub(super) fn new(
+        tenant: Tenant,
+        id: StreamId,
+        writer: Writer,
+        leases: Leases,
+    ) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
+        let (client, unread) = mpsc::channel(UNREAD);
+        let phase = Phase::Waiting(Vec::new());
+        let state = State { phase, last: 0, bytes: 0, doubtful: false, client: Some(client) };
+        let stream = Self {
+            tenant,
+            id,
+            state: Mutex::new(state),
+            progress: watch::Sender::default(),
+            wanted: Notify::new(),
+            overfull: CancellationToken::new(),
+            writer,
+            leases,
+        };
+        (Arc::new(stream), unread)
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Where a client resumes that has read nothing yet.
+    #[must_use]
+    pub fn beginning(&self) -> EventId {
+        EventId { stream: self.id, seq: 0 }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it has its row.
+    pub(in crate::mcp) fn is_open(&self) -> bool {
+        matches!(self.state().phase, Phase::Open)
+    }
+
+    /// Waits until something was said although it has no row yet.
+    pub async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Waits until more was said than a stream may hold.
+    pub async fn overfull(&self) {
+        self.overfull.cancelled().await;
+    }
+
+    /// Its row is there: what was said goes to the writer.
+    pub(super) fn opened(self: &Arc<Self>) {
+        self.leases.hold(self.tenant.project(), self.id);
+        let mut state = self.state();
+        if let Phase::Waiting(waiting) = std::mem::replace(&mut state.phase, Phase::Open) {
+            waiting.iter().for_each(|message| self.push(&mut state, message));
+        }
+    }
+
+    /// Says `message`. Nobody waits for it: it is left out where the writer is behind.
+    pub fn say(self: &Arc<Self>, message: &str) {
+        let mut state = self.state();
+        match &mut state.phase {
+            Phase::Waiting(waiting) => {
+                if waiting.len() < WAITING {
+                    waiting.push(message.to_owned());
+                }
+                self.wanted.notify_one();
+            }
+            Phase::Open => self.push(&mut state, message),
+            Phase::Over => {}
+        }
+    }
+
+    fn push(self: &Arc<Self>, state: &mut State, message: &str) {
+        let bytes = state.bytes + message.len();
+        if state.last >= MAX_MESSAGES || bytes > MAX_BYTES {
+            self.overfull.cancel();
+        } else if self.writer.offer(self.write(state.last + 1, message, false)) {
+            state.last += 1;
+            state.bytes = bytes;
+        } else {
+            tracing::warn!("a notification was left out: events are not stored fast enough");
+        }
+    }
+
+    fn write(self: &Arc<Self>, seq: i64, message: &str, last: bool) -> Write {
+        let (project, user) = (self.tenant.project(), self.tenant.user());
+        let payload = storable(message);
+        let event = NewEvent { project, user, stream: self.id, seq, payload, last };
+        Write { event, stream: self.clone() }
+    }
+
+    /// Stores `body`, the answer, in the transaction of the change that it tells of, behind all that
+    /// was said before.
+    ///
+    /// # Errors
+    /// When it is too large, or the stream has ended meanwhile.
+    pub(in crate::mcp) async fn record(&self, tx: &Tx, body: &[u8]) -> Result<(), RpcError> {
+        if body.len() > MAX_BYTES {
+            return Err(RpcError::answer_too_large(MAX_BYTES));
+        }
+        let body = storable(&String::from_utf8_lossy(body));
+        let last = self.state().last;
+        if !self.stored_up_to(last).await {
+            return Err(RpcError::stream_ended());
+        }
+        self.state().doubtful = true;
+        let recorded = streams::finish(tx, &self.tenant, self.id, last + 1, &body).await;
+        let recorded = recorded.map_err(|error: StoreError| RpcError::from(error))?;
+        if recorded { Ok(()) } else { Err(RpcError::stream_ended()) }
+    }
+
+    /// Sends the answer that [`Self::record`] stored, now that it is committed.
+    pub(super) fn committed(&self, body: String) {
+        let mut state = self.state();
+        state.last += 1;
+        let id = EventId { stream: self.id, seq: state.last };
+        deliver(&mut state, Outgoing::Event(id, body));
+        self.end(&mut state);
+    }
+
+    /// Sends what the table has as its last message.
+    pub(super) fn settled(&self, body: String) {
+        let mut state = self.state();
+        let id = EventId { stream: self.id, seq: state.last };
+        deliver(&mut state, Outgoing::Event(id, body));
+        self.end(&mut state);
+    }
+
+    /// Stores `body`, the last message, and gives its number once it is known what became of it.
+    pub(super) async fn conclude(self: &Arc<Self>, body: &str) -> i64 {
+        let place = self.writer.place().await;
+        let seq = {
+            let mut state = self.state();
+            if let (Some(place), Phase::Open) = (place, &state.phase) {
+                state.last += 1;
+                place.send(self.write(state.last, body, true));
+            }
+            state.last
+        };
+        self.stored_up_to(seq).await;
+        let failed = self.progress.borrow().failed;
+        let mut state = self.state();
+        if failed {
+            deliver(&mut state, Outgoing::Unstored(body.to_owned()));
+        }
+        if failed || !state.doubtful {
+            self.end(&mut state);
+        }
+        seq
+    }
+
+    /// Whether all up to `seq` is stored, once that is known.
+    async fn stored_up_to(&self, seq: i64) -> bool {
+        let mut progress = self.progress.subscribe();
+        let known = progress.wait_for(|progress| progress.over || progress.stored >= seq).await;
+        known.is_ok_and(|progress| progress.stored >= seq)
+    }
+
+    /// Whether its answer may be in the table although this process did not see it committed.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.state().doubtful
+    }
+
+    /// The writer has stored `event`, or may not: then the stream has ended elsewhere, or a newer one
+    /// of its session takes its place, and it is silent from now on.
+    pub(super) fn note_stored(&self, event: &NewEvent, stored: bool) {
+        let mut state = self.state();
+        if !stored {
+            state.phase = Phase::Over;
+            self.progress.send_modify(|progress| progress.over = true);
+            return;
+        }
+        if !(event.last && state.doubtful) {
+            let id = EventId { stream: self.id, seq: event.seq };
+            deliver(&mut state, Outgoing::Event(id, event.payload.clone()));
+        }
+        drop(state);
+        self.progress.send_modify(|progress| progress.stored = event.seq);
+    }
+
+    /// The writer could not store an event.
+    pub(super) fn note_failure(&self) {
+        self.state().phase = Phase::Over;
+        self.progress.send_modify(|progress| (progress.over, progress.failed) = (true, true));
+    }
+
+    /// Ends the connection of its client, who may resume it; the stream goes on. One that has no row
+    /// yet gets it first.
+    pub fn disconnect(&self) {
+        let mut state = self.state();
+        deliver(&mut state, Outgoing::Reconnect);
+        state.client = None;
+        self.wanted.notify_one();
+    }
+
+    /// Nothing more is said.
+    pub(super) fn abandon(&self) {
+        self.end(&mut self.state());
+    }
+
+    fn end(&self, state: &mut State) {
+        state.phase = Phase::Over;
+        state.client = None;
+        self.leases.release(self.id);
+        self.progress.send_modify(|progress| progress.over = true);
+    }
+}
+
+/// Hands `outgoing` to the client's connection; one that has left too much unread is cut off.
+fn deliver(state: &mut State, outgoing: Outgoing) {
+    if let Some(client) = &state.client
+        && client.try_send(outgoing).is_err()
+    {
+        state.client = None;
+    }
+}

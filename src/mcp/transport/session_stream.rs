@@ -1,0 +1,121 @@
+//! A stream of a session as events with ids, by which its client resumes it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use sse_stream::Sse;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::sse;
+use crate::mcp::streams::{Announcements, EventId, Outgoing, Replay};
+use crate::mcp::wire::version;
+
+/// How long a client waits before it resumes.
+const RETRY: Duration = Duration::from_millis(500);
+/// A connection ends about this long after its beginning, and its client resumes: what balances load
+/// or was restarted gets its share of old clients.
+const MAX_AGE: Duration = Duration::from_mins(15);
+/// The part of that age, in percent, by which connections differ, so that not all end at once.
+const JITTER_PERCENT: u64 = 20;
+
+/// Where a stream comes from.
+pub(super) enum Source {
+    /// A call that runs here.
+    Call(mpsc::Receiver<Outgoing>),
+    /// The table.
+    Replay(Box<Replay>),
+    /// What the server tells by itself.
+    Announcements(Box<Announcements>),
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<Outgoing> {
+        match self {
+            Self::Call(unread) => unread.recv().await,
+            Self::Replay(replay) => replay.next().await,
+            Self::Announcements(announcements) => announcements.next().await,
+        }
+    }
+
+    /// Whether the connection may end although the stream does not, once the server stops: a call that
+    /// runs here is waited for.
+    fn can_move(&self) -> bool {
+        !matches!(self, Self::Call(_))
+    }
+}
+
+struct Connection {
+    source: Source,
+    ready: VecDeque<Sse>,
+    /// When it ends although the stream does not.
+    end: Option<Instant>,
+    /// Whether its client can resume it yet.
+    resumable: bool,
+    stopping: CancellationToken,
+    ended: bool,
+}
+
+/// The events of `source` for a client of `version`. `beginning` is where it resumes that has read
+/// nothing yet; `jitter` is any number.
+pub(super) fn events(
+    source: Source,
+    version: &str,
+    beginning: Option<EventId>,
+    jitter: u64,
+    stopping: CancellationToken,
+) -> impl Stream<Item = Sse> + use<> {
+    let primed = version::has_priming(version);
+    let mut ready = VecDeque::new();
+    if let Some(beginning) = beginning.filter(|_| primed) {
+        ready.push_back(Sse::default().id(beginning.to_string()).retry_duration(RETRY).data(""));
+    }
+    let spread = MAX_AGE.as_millis() as u64 * JITTER_PERCENT / 100;
+    let age = MAX_AGE - Duration::from_millis(jitter % spread.max(1));
+    // A call of an older version lives as long as it runs.
+    let ends = primed || source.can_move();
+    let end = ends.then(|| Instant::now() + age);
+    let resumable = !ready.is_empty();
+    let connection = Connection { source, ready, end, resumable, stopping, ended: false };
+    stream::unfold(connection, async |mut connection| {
+        let event = connection.next().await?;
+        Some((event, connection))
+    })
+}
+
+impl Connection {
+    async fn next(&mut self) -> Option<Sse> {
+        if let Some(event) = self.ready.pop_front() {
+            return Some(event);
+        }
+        if self.ended {
+            return None;
+        }
+        let (can_move, end) = (self.source.can_move(), self.end.filter(|_| self.resumable));
+        tokio::select! {
+            biased;
+            outgoing = self.source.next() => self.event(outgoing?),
+            () = self.stopping.cancelled(), if can_move => self.last(),
+            () = tokio::time::sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => self.last(),
+        }
+    }
+
+    fn event(&mut self, outgoing: Outgoing) -> Option<Sse> {
+        match outgoing {
+            Outgoing::Event(id, message) => {
+                self.resumable = true;
+                Some(sse::message(message).id(id.to_string()))
+            }
+            Outgoing::Unstored(message) => Some(sse::message(message)),
+            Outgoing::Reconnect => self.last(),
+        }
+    }
+
+    /// Tells the client when to resume, and ends.
+    fn last(&mut self) -> Option<Sse> {
+        self.ended = true;
+        Some(Sse::default().retry_duration(RETRY))
+    }
+}

@@ -1,0 +1,40 @@
+//! What the server tells a session by itself.
+
+use serde_json::json;
+
+use crate::harness::{Database, Server, redis_url};
+
+#[tokio::test]
+async fn a_change_on_one_replica_is_told_on_another() {
+    for redis in [false, true] {
+        let database = Database::new().await;
+        let url = redis_url();
+        let variables = [("REDIS_URL", url.as_str())];
+        let variables = if redis { &variables[..] } else { &[] };
+        let one = Server::with(&database, variables).await;
+        let two = Server::with(&database, variables).await;
+        let client = one.session(&database.editor("a").await).await;
+        client.write("plan.md", "one").await;
+        let uri = json!({ "uri": "memory-bank://plan.md" });
+        let subscribed = client.rpc("resources/subscribe", uri.clone()).await;
+        assert_eq!(subscribed.json()["result"], json!({}), "{}", subscribed.text);
+        let mut told = client.at(&two.url).listen(None).await;
+        assert!(told.event().await.unwrap().id.is_some());
+
+        client.write("plan.md", "two").await;
+        let updated = told.message().await.unwrap();
+        assert_eq!(updated["method"], "notifications/resources/updated");
+        assert_eq!(updated["params"], uri);
+        client.write("new.md", "three").await;
+        let listed = told.message().await.unwrap();
+        assert_eq!(listed["method"], "notifications/resources/list_changed");
+
+        client.rpc("resources/unsubscribe", uri).await;
+        client.write("plan.md", "four").await;
+        client.write("newer.md", "five").await;
+        let listed = told.message().await.unwrap();
+        assert_eq!(listed["method"], "notifications/resources/list_changed");
+        assert_eq!(client.delete().await.status, 204);
+        assert_eq!(told.rest().await, Vec::<serde_json::Value>::new());
+    }
+}

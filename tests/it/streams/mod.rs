@@ -1,0 +1,4 @@
+//! Streams of sessions: stored, resumed on any replica, fed by what happens anywhere.
+
+mod announcements;
+mod resumption;
