@@ -3,9 +3,8 @@
 use mbmcp::model::StreamId;
 use mbmcp::store::pg::events::{self, NewEvent};
 use mbmcp::store::{Store, Tx};
-use time::OffsetDateTime;
 
-use super::ground::{LONG, Place, count, fresh};
+use super::ground::{LONG, Place, count, fresh, now};
 use crate::harness::{Database, Login};
 
 /// What is stored of `events`, in their order.
@@ -38,9 +37,7 @@ async fn events_are_stored_once_however_often_they_come() {
     let found = ours.finds(post).await.unwrap();
     assert!(found.closed && !found.orphaned);
     assert_eq!((found.last_seq, found.next_seq), (2, 3));
-    assert!(
-        found.alive_until <= OffsetDateTime::now_utc() && !ours.finds(get).await.unwrap().closed
-    );
+    assert!(found.alive_until <= now() && !ours.finds(get).await.unwrap().closed);
     assert!(!theirs.finds(other).await.unwrap().closed);
 
     // A place that is taken by another event is not told as stored, and keeps what it has.

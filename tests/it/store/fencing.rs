@@ -70,10 +70,10 @@ async fn who_finishes_waits_for_who_says_that_he_is_dead() {
         let stream = place.abandoned().await;
         let closing = format!("update streams set closed_at = now() where id = '{stream}'");
         let closer = place.begins(&database, &closing).await;
-        let (writer, storer) = (place.clone(), place.clone());
+        let (writer, other) = (place.clone(), place.clone());
         let finish = tokio::spawn(async move { writer.finish(stream, 2, "{}").await });
         let store = tokio::spawn(async move {
-            events::store(&storer.store, &[storer.event(stream, 1, "{}")]).await.unwrap()
+            events::store(&other.store, &[other.event(stream, 1, "{}")]).await.unwrap()
         });
         somebody_waits(&owner).await;
         assert_eq!(count(&owner, "select count(*) from mcp_events").await, 0);

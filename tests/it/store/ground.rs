@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use mbmcp::model::{Ambient, Role, Scope, SignalKind, StreamId};
+use mbmcp::model::{Ambient, Clock, Role, Scope, SignalKind, StreamId};
 use mbmcp::store::pg::events::{self, NewEvent};
 use mbmcp::store::pg::sessions::{self, NewSession};
 use mbmcp::store::pg::signals::{self, News};
 use mbmcp::store::pg::streams::{self, Found, Kind, NewStream};
 use mbmcp::store::{Store, StoreError, Tenant, Tx};
+use time::OffsetDateTime;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::harness::{Database, Login, TestKey, eventually};
 
 /// A lease that outlives every test.
-pub const LONG: Duration = Duration::from_secs(3600);
+pub const LONG: Duration = Duration::from_hours(1);
 
 /// A session of some tenant.
 #[derive(Clone)]
@@ -24,6 +25,10 @@ pub struct Place {
     pub session: String,
     /// The replica's process that opens streams here.
     pub owner: Uuid,
+}
+
+pub fn now() -> OffsetDateTime {
+    Clock::default().now()
 }
 
 pub fn fresh() -> Uuid {

@@ -6,7 +6,7 @@ use mbmcp::store::pg::{events, purge};
 use time::{Duration, OffsetDateTime};
 use tokio_postgres::Client;
 
-use super::ground::{Place, count, server_begins};
+use super::ground::{Place, count, now, server_begins};
 use crate::harness::{Database, Login};
 
 /// Makes everything of these streams, or all events, some hours older.
@@ -30,7 +30,7 @@ async fn fill(place: &Place, streams: &[StreamId], seqs: i64) {
 }
 
 fn a_day_ago() -> OffsetDateTime {
-    OffsetDateTime::now_utc() - Duration::hours(24)
+    now() - Duration::hours(24)
 }
 
 #[tokio::test]
@@ -101,10 +101,7 @@ async fn sessions_signals_and_answers_go_when_their_time_is_over() {
 
     // The end of that session is the one signal.
     assert_eq!(purge::signals(store, a_day_ago(), 10).await.unwrap(), 0);
-    assert_eq!(
-        purge::signals(store, OffsetDateTime::now_utc() + Duration::HOUR, 10).await.unwrap(),
-        1
-    );
+    assert_eq!(purge::signals(store, now() + Duration::HOUR, 10).await.unwrap(), 1);
 
     let answers = "insert into idempotency_keys (project_id, principal, route, key, body_sha256, expires_at) \
          select id, 'platform', 'r', 'k' || n, sha256('x'), now() + make_interval(hours => n) \
@@ -145,17 +142,17 @@ async fn two_that_tidy_up_at_once_share_the_work() {
     let answers = "insert into idempotency_keys (project_id, principal, route, key, body_sha256, expires_at) \
          select id, 'platform', 'r', n::text, sha256('x'), now() from projects, generate_series(1, 6) n";
     owner.batch_execute(answers).await.unwrap();
-    let now = OffsetDateTime::now_utc() + Duration::HOUR;
+    let later = now() + Duration::HOUR;
     let soon = "now() + interval '1 hour'";
     let first = |what: &str| format!("app.purge_{what}({soon}, 4)");
-    let second = async || purge::events(store, now, 9).await;
+    let second = async || purge::events(store, later, 9).await;
     beside_each_other(&database, "mcp_events", &first("events"), second).await;
-    let second = async || purge::streams(store, now, 9).await;
+    let second = async || purge::streams(store, later, 9).await;
     beside_each_other(&database, "streams", &first("streams"), second).await;
     owner.batch_execute("update sessions set expires_at = now()").await.unwrap();
     let second = async || purge::sessions(store, 9).await;
     beside_each_other(&database, "sessions", "app.purge_sessions(4)", second).await;
-    let second = async || purge::signals(store, now, 9).await;
+    let second = async || purge::signals(store, later, 9).await;
     beside_each_other(&database, "signals", &first("signals"), second).await;
     let second = async || purge::idempotency_keys(store, 9).await;
     let first = "app.purge_idempotency_keys(4)";

@@ -4,10 +4,9 @@ use mbmcp::model::{Role, Scope, Signal, SignalKind};
 use mbmcp::store::pg::project_sessions::{self, Through};
 use mbmcp::store::pg::{purge, sessions, signals};
 use mbmcp::store::{Platform, StoreError, Tx};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ground::{LONG, Place, Reader, fresh};
+use super::ground::{LONG, Place, Reader, fresh, now};
 use crate::harness::{Database, Login};
 
 /// INSERT of documents at `paths`, signed by `user`.
@@ -184,7 +183,7 @@ async fn what_a_tenant_announces_all_replicas_read_and_later_he_himself() {
     let database = Database::new().await;
     let (place, theirs) = (Place::of(&database, "a").await, Place::of(&database, "b").await);
     let mut replicas = [Reader::new(database.store()).await, Reader::new(database.store()).await];
-    let (before, tenant) = (OffsetDateTime::now_utc() - LONG, &place.tenant);
+    let (before, tenant) = (now() - LONG, &place.tenant);
     let announce = async |tx: &Tx| -> Result<(), StoreError> {
         for kind in SignalKind::ALL {
             signals::announce(tx, tenant, fresh(), kind, kind.name()).await?;
@@ -205,6 +204,6 @@ async fn what_a_tenant_announces_all_replicas_read_and_later_he_himself() {
     let kinds: Vec<SignalKind> = told.iter().map(|signal| signal.kind).collect();
     assert_eq!(kinds, SignalKind::ALL[..5], "of the memory and of what is offered");
     assert!(told.iter().all(|signal| signal.project == tenant.project()));
-    assert_eq!(since(&place, OffsetDateTime::now_utc() + LONG).await, []);
+    assert_eq!(since(&place, now() + LONG).await, []);
     assert_eq!(since(&theirs, before).await, []);
 }

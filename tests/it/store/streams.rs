@@ -6,10 +6,9 @@ use mbmcp::model::StreamId;
 use mbmcp::store::StoreError;
 use mbmcp::store::pg::events;
 use mbmcp::store::pg::streams::{self, Head, Kind, NewStream};
-use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
-use super::ground::{LONG, Place, count, fresh, somebody_waits};
+use super::ground::{LONG, Place, count, fresh, now, somebody_waits};
 use crate::harness::{Database, Login};
 
 #[tokio::test]
@@ -75,12 +74,12 @@ async fn a_stream_is_found_in_its_session_by_its_user_alone() {
         Place::of_viewer(&database, "a").await,
         Place::of(&database, "b").await,
     ];
-    let before = OffsetDateTime::now_utc() + LONG - Duration::from_secs(60);
+    let before = now() + LONG - Duration::from_mins(1);
     let (post, get) = (place.opens(Some("\"x\""), LONG).await.unwrap(), place.get().await);
     let found = place.finds(post).await.unwrap();
     assert_eq!((found.request_id.as_deref(), found.kind), (Some("\"x\""), Kind::Post));
     assert_eq!((found.closed, found.orphaned, found.last_seq), (false, false, 0));
-    assert!(found.alive_until > before && found.alive_until < before + Duration::from_secs(120));
+    assert!(found.alive_until > before && found.alive_until < before + Duration::from_mins(2));
     let found = place.finds(get).await.unwrap();
     assert_eq!((found.request_id, found.kind), (None, Kind::Get));
     assert_eq!(place.finds(StreamId(fresh())).await, None);
