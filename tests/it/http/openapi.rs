@@ -96,9 +96,11 @@ impl Checked {
         }
         if !reply.text.is_empty() {
             let kind = reply.headers["content-type"].to_str().unwrap();
+            let events = kind == "text/event-stream";
+            let body = if events { Value::from(reply.text.as_str()) } else { reply.json() };
             match answer["content"].get(kind) {
                 None => problems.push("the type is not documented".to_owned()),
-                Some(content) => problems.extend(self.mismatch(&content["schema"], &reply.json())),
+                Some(content) => problems.extend(self.mismatch(&content["schema"], &body)),
             }
         }
         problems
@@ -185,6 +187,32 @@ impl<'a> Endpoint<'a> {
         }
     }
 
+    /// A stream that is over, so that its rest ends.
+    async fn written(&self) -> String {
+        let arguments = json!({ "filename": "a.md", "content": "a" });
+        let mut stream = self.client.stream(1, "write_memory_bank_file", arguments).await;
+        let beginning = stream.event().await.unwrap().id.unwrap();
+        stream.rest().await;
+        beginning
+    }
+
+    async fn get(&self, checked: &mut Checked) {
+        let (client, beginning) = (&self.client, self.written().await);
+        let listening = |client: &Client, after: &str| Reply::of(client.listening(Some(after)));
+        for (status, reply) in [
+            (200, listening(client, &beginning).await),
+            (400, listening(client, "none").await),
+            (401, listening(&self.stranger(), &beginning).await),
+            (403, from_elsewhere(client, Method::GET).await),
+            (404, listening(&client.with_session(&"0".repeat(43)), &beginning).await),
+            (405, Reply::of(client.listening(None).header(VERSION, MODERN)).await),
+            (429, self.held_off(Method::GET).await),
+        ] {
+            assert_eq!(reply.status, status, "{}", reply.text);
+            checked.reply(self.route, "get", &reply);
+        }
+    }
+
     async fn delete(&self, checked: &mut Checked) {
         let client = &self.client;
         for (status, reply) in [
@@ -217,6 +245,7 @@ impl<'a> Endpoint<'a> {
     async fn outage(&self, checked: &mut Checked) {
         for client in [&self.client, &self.stranger()] {
             checked.reply(self.route, "post", &client.rpc("ping", json!({})).await);
+            checked.reply(self.route, "get", &Reply::of(client.listening(None)).await);
             checked.reply(self.route, "delete", &client.delete().await);
         }
     }
@@ -237,6 +266,7 @@ async fn the_server_answers_as_documented_and_all_that_is_documented() {
     for place in [("/mcp", "/mcp"), ("/mcp/{project}", "/mcp/a")] {
         let endpoint = Endpoint::new(&server, place, &key, &mut checked).await;
         endpoint.post(&mut checked).await;
+        endpoint.get(&mut checked).await;
         endpoint.delete(&mut checked).await;
         endpoints.push(endpoint);
     }

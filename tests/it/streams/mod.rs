@@ -1,4 +1,7 @@
 //! Streams of sessions: stored, resumed on any replica, fed by what happens anywhere.
 
 mod announcements;
+mod batches;
+mod calls;
+mod isolation;
 mod resumption;
