@@ -136,7 +136,9 @@ impl Stream {
         self.leases.hold(self.tenant.project(), self.id);
         let mut state = self.state();
         if let Phase::Waiting(waiting) = std::mem::replace(&mut state.phase, Phase::Open) {
-            waiting.iter().for_each(|message| self.push(&mut state, message));
+            for message in &waiting {
+                self.push(&mut state, message);
+            }
         }
     }
 
