@@ -3,4 +3,5 @@
 mod announcements;
 mod batches;
 mod calls;
+mod ledger;
 mod resumption;
