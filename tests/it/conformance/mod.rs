@@ -2,7 +2,7 @@
 //! that brings each request to the next one, with Redis and without. `claims.txt` says what must pass.
 
 mod claims;
-mod fixture;
+pub mod fixture;
 mod proxy;
 mod suite;
 

@@ -52,6 +52,14 @@ pub fn seconds_of_load() -> std::time::Duration {
     std::time::Duration::from_secs(seconds)
 }
 
+/// How long a test of silence is silent: `TEST_SILENCE_SECONDS`, or longer than what it configures.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn seconds_of_silence() -> std::time::Duration {
+    let seconds = std::env::var("TEST_SILENCE_SECONDS").ok();
+    let seconds = seconds.map_or(4, |text| text.parse().expect("TEST_SILENCE_SECONDS is a number"));
+    std::time::Duration::from_secs(seconds)
+}
+
 /// The server secret of all test servers, so that they are replicas of each other.
 pub const SECRET: &str = "a server secret of the tests, 40 bytes long";
 

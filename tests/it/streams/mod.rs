@@ -5,4 +5,5 @@ mod batches;
 mod calls;
 mod isolation;
 mod ledger;
+mod questions;
 mod resumption;
