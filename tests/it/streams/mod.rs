@@ -4,4 +4,6 @@ mod announcements;
 mod batches;
 mod calls;
 mod isolation;
+mod ledger;
+mod questions;
 mod resumption;
