@@ -88,3 +88,167 @@ impl Chapter {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const PROJECT: ProjectId = ProjectId(Uuid::from_u128(1));
+    const KEY: KeyId = KeyId(Uuid::from_u128(2));
+
+    /// A database with one key, as its readers see it.
+    #[derive(Default)]
+    struct World {
+        next: u64,
+        running: BTreeSet<u64>,
+        /// Committed changes of the key, in the order of their commits.
+        changes: Vec<u64>,
+    }
+
+    impl World {
+        fn moment(&self) -> Moment {
+            let xmin = self.running.first().copied().unwrap_or(self.next);
+            let running: Vec<String> = self.running.iter().map(ToString::to_string).collect();
+            format!("1/{xmin}:{}:{}", self.next, running.join(",")).parse().unwrap()
+        }
+
+        fn commit(&mut self, which: usize) {
+            if let Some(&xid) = self.running.iter().nth(which % self.running.len().max(1)) {
+                self.running.remove(&xid);
+                self.changes.push(xid);
+            }
+        }
+
+        /// What a look-up gives, and the number of changes that it saw.
+        fn look_up(&self) -> (KeyRecord, usize) {
+            (record(&self.moment()), self.changes.len())
+        }
+
+        fn look(&self, knowledge: &mut Knowledge, now: Instant) {
+            let (moment, last) = (self.moment(), knowledge.last());
+            let fresh = |xid: &&u64| last.is_some_and(|last| !last.saw(**xid));
+            let changes = self.changes.iter().filter(fresh);
+            let changes = changes.map(|&xid| KeyChange { project: PROJECT, key: Some(KEY), xid });
+            let news = KeyNews { moment, changes: changes.collect() };
+            knowledge.learn(news, now);
+        }
+    }
+
+    fn record(as_of: &Moment) -> KeyRecord {
+        let record = json!({
+            "id": KEY, "project": PROJECT, "user": PROJECT, "scopes": [], "expires_at": null,
+            "rate_limit": 1, "test": false, "label": "", "project_slug": "a", "as_of": as_of,
+        });
+        serde_json::from_value(record).unwrap()
+    }
+
+    fn holds(knowledge: &Knowledge, key: &KeyRecord) -> bool {
+        knowledge.reaches(&key.as_of) && !knowledge.is_superseded(key)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Begin,
+        Commit(usize),
+        LookUp,
+        /// The changes are read, so many seconds after the last time.
+        Look(u64),
+        Forget,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => Just(Step::Begin),
+            3 => any::<usize>().prop_map(Step::Commit),
+            3 => Just(Step::LookUp),
+            4 => prop_oneof![Just(0), 1..600_u64].prop_map(Step::Look),
+            1 => Just(Step::Forget),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_holds_after_a_look_is_as_it_is_stored(
+            steps in proptest::collection::vec(step(), 1..80),
+        ) {
+            let mut world = World { next: 3, ..World::default() };
+            let (mut knowledge, mut looked_up) = (Knowledge::default(), Vec::new());
+            let mut now = Instant::now();
+            for step in steps {
+                match step {
+                    Step::Begin => {
+                        world.running.insert(world.next);
+                        world.next += 1;
+                    }
+                    Step::Commit(which) => world.commit(which),
+                    Step::LookUp => looked_up.push(world.look_up()),
+                    Step::Forget => knowledge.forget(),
+                    Step::Look(seconds) => {
+                        now += Duration::from_secs(seconds);
+                        world.look(&mut knowledge, now);
+                        for (key, seen) in &looked_up {
+                            let stale = *seen < world.changes.len();
+                            prop_assert!(!(stale && holds(&knowledge, key)), "{key:?}");
+                        }
+                        let (fresh, _) = world.look_up();
+                        prop_assert!(holds(&knowledge, &fresh), "{fresh:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_holds_for_longer_than_anything_remembers_it() {
+        let world = World { next: 3, ..World::default() };
+        let (mut knowledge, mut now) = (Knowledge::default(), Instant::now());
+        world.look(&mut knowledge, now);
+        let (key, _) = World { next: 4, ..World::default() }.look_up();
+        let later = World { next: 9, ..World::default() };
+        for _ in 0..key_cache::TTL.as_secs() {
+            now += Duration::from_secs(1);
+            later.look(&mut knowledge, now);
+            assert!(holds(&knowledge, &key));
+        }
+        for _ in 0..3 {
+            now += CHAPTER;
+            later.look(&mut knowledge, now);
+        }
+        assert!(!holds(&knowledge, &key), "what is older than all that is known");
+    }
+
+    #[test]
+    fn changes_of_others_change_nothing_and_those_of_the_project_do() {
+        let [before, after]: [Moment; 2] = ["1/3:3:", "1/9:9:"].map(|text| text.parse().unwrap());
+        let other = Uuid::from_u128(9);
+        for (project, key, holds_on) in [
+            (PROJECT, Some(KeyId(other)), true),
+            (ProjectId(other), Some(KEY), true),
+            (ProjectId(other), None, true),
+            (PROJECT, None, false),
+            (PROJECT, Some(KEY), false),
+        ] {
+            let mut knowledge = Knowledge::default();
+            knowledge.learn(KeyNews { moment: before.clone(), changes: vec![] }, Instant::now());
+            let changes = vec![KeyChange { project, key, xid: 5 }];
+            knowledge.learn(KeyNews { moment: after.clone(), changes }, Instant::now());
+            assert_eq!(holds(&knowledge, &record(&before)), holds_on);
+        }
+    }
+
+    #[test]
+    fn another_server_begins_another_book() {
+        let mut knowledge = Knowledge::default();
+        let [old, new]: [Moment; 2] = ["1/30:30:", "2/40:40:"].map(|text| text.parse().unwrap());
+        knowledge.learn(KeyNews { moment: old.clone(), changes: vec![] }, Instant::now());
+        assert!(holds(&knowledge, &record(&old)));
+        knowledge.learn(KeyNews { moment: new.clone(), changes: vec![] }, Instant::now());
+        assert!(!holds(&knowledge, &record(&old)) && holds(&knowledge, &record(&new)));
+    }
+}
