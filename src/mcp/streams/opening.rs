@@ -13,7 +13,7 @@ use crate::mcp::wire::{RequestId, RpcError};
 use crate::model::StreamId;
 use crate::store::StoreError;
 use crate::store::pg::sessions::Session;
-use crate::store::pg::{events, streams};
+use crate::store::pg::{events, sessions, streams};
 
 impl Service {
     /// A stream of `caller` that has no row yet, and what its client will read.
@@ -42,6 +42,9 @@ impl Service {
         let row = self.streams.row(stream, session, request.as_deref());
         let opened = self.store.write(tenant, async |tx| {
             let found = find_session(tx, caller, session).await?;
+            if found.unseen {
+                sessions::touch(tx, tenant, session, self.session_ttl).await?;
+            }
             match streams::insert(tx, tenant, &row).await? {
                 true => Ok(found),
                 false => Err(RpcError::in_flight()),

@@ -3,4 +3,5 @@
 mod announcements;
 mod batches;
 mod calls;
+mod isolation;
 mod resumption;

@@ -2,11 +2,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::path;
 use crate::mcp::Call;
 use crate::mcp::tools::registry::{Effect, Tool};
 use crate::mcp::tools::{ToolError, Toolset};
+use crate::mcp::wire::meta::LogLevel;
 use crate::memory::{Draft, Precondition, write};
 use crate::model::Etag;
 use crate::model::document_path::MAX_PATH_BYTES;
@@ -63,6 +65,8 @@ impl Tool for WriteMemoryBankFile {
         let written = write(tx, call.tenant(), call.ambient, &author, &[draft]).await?;
         let written = written.into_iter().next();
         let written = written.ok_or_else(|| ToolError::broken("a write without a result"))?;
+        let news = json!({ "written": written.path.as_str(), "version": written.version });
+        call.notices.log(LogLevel::Info, &news);
         Ok(Output {
             filename: written.path.to_string(),
             etag: written.etag.to_string(),
