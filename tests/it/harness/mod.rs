@@ -6,6 +6,7 @@ mod database;
 mod events;
 mod port;
 mod private_cluster;
+mod private_redis;
 mod process;
 mod proxy;
 mod rest;
@@ -15,8 +16,10 @@ mod wait;
 
 pub use client::{Client, MODERN, Reply, modern_meta};
 pub use database::{Database, Login, TestKey};
+pub use events::Events;
 pub use port::free_port;
 pub use private_cluster::PrivateCluster;
+pub use private_redis::PrivateRedis;
 pub use process::{Process, mbmcp};
 pub use proxy::Proxy;
 pub use rest::{ADMIN_TOKEN, RestClient};

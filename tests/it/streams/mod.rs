@@ -4,4 +4,5 @@ mod announcements;
 mod batches;
 mod calls;
 mod isolation;
+mod ledger;
 mod resumption;
