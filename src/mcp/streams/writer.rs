@@ -69,7 +69,9 @@ impl Queue {
                 }
                 Err(error) => {
                     tracing::error!(%error, events = events.len(), "events were not stored");
-                    streams.iter().for_each(|stream| stream.note_failure());
+                    for stream in &streams {
+                        stream.note_failure();
+                    }
                 }
             }
         }
