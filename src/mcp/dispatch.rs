@@ -118,7 +118,7 @@ impl Service {
                 Call { caller, standing: &standing, id, notices, answers, ambient, sealer, form };
             let body = self.handler.answer(&call, tx, method).await;
             let body = body.map_err(|error| error.if_client_can(&standing, form))?;
-            let recording = stream.filter(|stream| writes && stream.is_open());
+            let recording = stream.filter(|stream| writes && stream.has_row());
             if let Some(stream) = recording {
                 stream.record(tx, &body).await?;
             }
