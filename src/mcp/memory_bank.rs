@@ -109,8 +109,8 @@ impl Handler for MemoryBank {
         self.tools.find(name).map(super::tools::Registered::definition)
     }
 
-    fn uri(&self, target: &str) -> String {
-        resources::uri(target)
+    fn target(&self, uri: &str) -> Option<String> {
+        resources::path(uri)
     }
 
     fn writes(&self, method: &Method<'_>) -> bool {
