@@ -22,6 +22,7 @@ mod modern;
 mod notices;
 mod prompts;
 mod resources;
+mod rounds;
 pub mod session;
 mod session_methods;
 pub mod streams;

@@ -1,5 +1,6 @@
 //! MCP by the front door.
 
+mod asker;
 mod bad_input;
 mod documents;
 mod modern;
@@ -7,6 +8,7 @@ mod modern_calls;
 mod protocol;
 mod resources;
 mod rights;
+mod rounds;
 mod search;
 mod sessions;
 mod writes;
