@@ -83,7 +83,10 @@ impl Service {
     fn discovery(&self) -> Result<DiscoverResult, RpcError> {
         let versions = version::SUPPORTED.map(super::initialize::protocol);
         let versions = versions.into_iter().collect::<Result<_, _>>()?;
-        let mut discovered = DiscoverResult::new(versions, self.handler.capabilities());
+        let mut capabilities = self.handler.capabilities();
+        // Here log lines come to requests that ask for them: nothing is set, and nothing declared.
+        capabilities.logging = None;
+        let mut discovered = DiscoverResult::new(versions, capabilities);
         discovered.instructions = Some(self.handler.instructions().to_owned());
         Ok(discovered)
     }

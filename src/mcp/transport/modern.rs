@@ -12,9 +12,10 @@ use tokio::sync::mpsc;
 use super::headers::{accepts_events, refusal, response};
 use super::legacy::PATIENCE;
 use super::running::Running;
-use super::{Transport, answering, mirrored, sse, toolsets};
+use super::{Transport, answering, listen, mirrored, sse, toolsets};
 use crate::access::Caller;
 use crate::mcp::dispatch::HttpAnswer;
+use crate::mcp::listen::LISTEN;
 use crate::mcp::notices::WAITING;
 use crate::mcp::tools::Toolsets;
 use crate::mcp::wire::meta::Envelope;
@@ -44,6 +45,9 @@ pub(super) async fn answer(
                 Err(error) => return refusal(Era::Modern, Some(&id), error),
             };
             let request = ModernRequest { id, method, params, meta, toolsets };
+            if request.method == LISTEN {
+                return listen::answer(transport, caller, request, parts).await;
+            }
             run(transport, caller, request, parts).await
         }
     }

@@ -3,6 +3,8 @@
 mod asker;
 mod bad_input;
 mod documents;
+pub mod listen;
+mod listen_ends;
 mod modern;
 mod modern_calls;
 mod protocol;
