@@ -339,72 +339,48 @@ CALL app.hand_over('app.revoke_key(text)', 'app_worker', true);
 -- believing what they remember. A role is no part of that: each transaction
 -- reads it anew. The end of a membership or of a project's row ends its keys.
 -- ---------------------------------------------------------------------------
-CREATE FUNCTION app.note_changed_keys() RETURNS trigger
+--
+-- Row by row, so that it waits for certain columns: keys are touched all the time.
+CREATE FUNCTION app.note_changed_key() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO public.key_changes (project_id, id, key_id)
-  SELECT o.project_id, gen_random_uuid(), o.id
-    FROM old_rows o
-    LEFT JOIN new_rows n ON n.project_id = o.project_id AND n.id = o.id
-   WHERE (o.user_id, o.key_hash, o.label, o.environment,
-          o.scopes, o.rate_limit, o.expires_at, o.revoked_at)
-         IS DISTINCT FROM
-         (n.user_id, n.key_hash, n.label, n.environment,
-          n.scopes, n.rate_limit, n.expires_at, n.revoked_at);
+  VALUES (OLD.project_id, gen_random_uuid(), OLD.id);
   RETURN NULL;
 END
 $$;
 
-CREATE FUNCTION app.note_deleted_keys() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-  INSERT INTO public.key_changes (project_id, id, key_id)
-  SELECT o.project_id, gen_random_uuid(), o.id
-    FROM old_rows o;
-  RETURN NULL;
-END
-$$;
-
-CREATE FUNCTION app.note_changed_projects() RETURNS trigger
+CREATE FUNCTION app.note_changed_project() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO public.key_changes (project_id, id)
-  SELECT o.id, gen_random_uuid()
-    FROM old_rows o
-    LEFT JOIN new_rows n ON n.id = o.id
-   WHERE (o.slug, o.deleted_at) IS DISTINCT FROM (n.slug, n.deleted_at);
+  VALUES (OLD.id, gen_random_uuid());
   RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER api_keys_changed AFTER UPDATE ON public.api_keys
-  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-  FOR EACH STATEMENT EXECUTE FUNCTION app.note_changed_keys();
-CREATE TRIGGER api_keys_deleted AFTER DELETE ON public.api_keys
-  REFERENCING OLD TABLE AS old_rows
-  FOR EACH STATEMENT EXECUTE FUNCTION app.note_deleted_keys();
-CREATE TRIGGER projects_changed AFTER UPDATE ON public.projects
-  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-  FOR EACH STATEMENT EXECUTE FUNCTION app.note_changed_projects();
+CREATE TRIGGER note_changed_keys AFTER UPDATE ON public.api_keys
+  FOR EACH ROW WHEN ((OLD.project_id, OLD.id, OLD.user_id, OLD.key_hash, OLD.label, OLD.environment,
+                      OLD.scopes, OLD.rate_limit, OLD.expires_at, OLD.revoked_at)
+                     IS DISTINCT FROM
+                     (NEW.project_id, NEW.id, NEW.user_id, NEW.key_hash, NEW.label, NEW.environment,
+                      NEW.scopes, NEW.rate_limit, NEW.expires_at, NEW.revoked_at))
+  EXECUTE FUNCTION app.note_changed_key();
+CREATE TRIGGER note_deleted_keys AFTER DELETE ON public.api_keys
+  FOR EACH ROW EXECUTE FUNCTION app.note_changed_key();
+CREATE TRIGGER note_changed_projects AFTER UPDATE ON public.projects
+  FOR EACH ROW WHEN ((OLD.id, OLD.slug, OLD.deleted_at)
+                     IS DISTINCT FROM (NEW.id, NEW.slug, NEW.deleted_at))
+  EXECUTE FUNCTION app.note_changed_project();
 
-DO $$
-DECLARE
-  made text;
-BEGIN
-  FOREACH made IN ARRAY ARRAY[
-    'app.note_changed_keys()', 'app.note_deleted_keys()', 'app.note_changed_projects()'
-  ] LOOP
-    CALL app.close_function(made::regprocedure);
-    CALL app.hand_over(made::regprocedure, 'app_worker');
-  END LOOP;
-END
-$$;
+CALL app.close_function('app.note_changed_key()');
+CALL app.close_function('app.note_changed_project()');
+CALL app.hand_over('app.note_changed_key()', 'app_worker');
+CALL app.hand_over('app.note_changed_project()', 'app_worker');
 
 -- ---------------------------------------------------------------------------
 -- read_key_changes: what has been committed since the snapshot of an earlier
@@ -568,6 +544,19 @@ BEGIN
 END
 $$;
 
+-- Of what a user may do: as another role, or with a key that is not what it was.
+-- Row by row, so that it waits for certain columns: keys are touched all the time.
+CREATE FUNCTION app.signal_changed_rights() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  VALUES (OLD.project_id, gen_random_uuid(), OLD.user_id, 'tools_changed', '');
+  RETURN NULL;
+END
+$$;
+
 CREATE TRIGGER documents_created AFTER INSERT ON public.documents
   REFERENCING NEW TABLE AS new_rows
   FOR EACH STATEMENT EXECUTE FUNCTION app.signal_new_documents();
@@ -583,6 +572,15 @@ CREATE TRIGGER sessions_changed AFTER UPDATE ON public.sessions
 CREATE TRIGGER sessions_ended AFTER DELETE ON public.sessions
   REFERENCING OLD TABLE AS old_rows
   FOR EACH STATEMENT EXECUTE FUNCTION app.signal_ended_sessions();
+CREATE TRIGGER memberships_changed AFTER UPDATE OF role ON public.memberships
+  FOR EACH ROW WHEN (OLD.role <> NEW.role)
+  EXECUTE FUNCTION app.signal_changed_rights();
+CREATE TRIGGER memberships_ended AFTER DELETE ON public.memberships
+  FOR EACH ROW EXECUTE FUNCTION app.signal_changed_rights();
+CREATE TRIGGER api_keys_changed AFTER UPDATE OF scopes, expires_at, revoked_at ON public.api_keys
+  FOR EACH ROW WHEN ((OLD.scopes, OLD.expires_at, OLD.revoked_at)
+                     IS DISTINCT FROM (NEW.scopes, NEW.expires_at, NEW.revoked_at))
+  EXECUTE FUNCTION app.signal_changed_rights();
 
 DO $$
 DECLARE
@@ -591,7 +589,7 @@ BEGIN
   FOREACH made IN ARRAY ARRAY[
     'app.signal_new_documents()', 'app.signal_changed_documents()',
     'app.signal_deleted_documents()', 'app.signal_changed_sessions()',
-    'app.signal_ended_sessions()'
+    'app.signal_ended_sessions()', 'app.signal_changed_rights()'
   ] LOOP
     CALL app.close_function(made::regprocedure);
     CALL app.hand_over(made::regprocedure, 'app_worker');
