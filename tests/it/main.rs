@@ -14,6 +14,7 @@ mod harness;
 mod http;
 mod mcp;
 mod rest;
+mod revocation;
 mod store;
 mod streams;
 mod tenancy;

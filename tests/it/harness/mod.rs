@@ -52,6 +52,13 @@ pub fn seconds_of_load() -> std::time::Duration {
     std::time::Duration::from_secs(seconds)
 }
 
+/// How often keys are revoked in each way: `TEST_REVOCATIONS`, or a few times.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn revocations() -> usize {
+    let times = std::env::var("TEST_REVOCATIONS").ok();
+    times.map_or(5, |text| text.parse().expect("TEST_REVOCATIONS is a number"))
+}
+
 /// How long a test of silence is silent: `TEST_SILENCE_SECONDS`, or longer than what it configures.
 #[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
 pub fn seconds_of_silence() -> std::time::Duration {

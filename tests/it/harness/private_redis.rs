@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use deadpool_redis::redis::Client;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
 /// A Redis of a test's own, which may stop it.
@@ -34,8 +38,29 @@ impl PrivateRedis {
         self.child = Some(command.spawn().expect("redis-server: run `make test`"));
     }
 
+    /// A plain connection, for looking behind the server's back.
+    pub async fn connect(&self) -> MultiplexedConnection {
+        let client = Client::open(self.url()).unwrap();
+        client.get_multiplexed_async_connection().await.unwrap()
+    }
+
     /// Ends it at once.
     pub async fn stop(&mut self) {
         self.child.take().unwrap().kill().await.unwrap();
+    }
+
+    /// From now on it says nothing, and keeps what it knows.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// It answers again.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.as_ref().and_then(Child::id).expect("it runs");
+        kill(Pid::from_raw(id.cast_signed()), signal).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! A network that can fail: Unix sockets between a server and its Postgres.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -14,6 +14,8 @@ pub struct Proxy {
     url: String,
     /// Connections made before this generation pass nothing on.
     generation: Arc<AtomicUsize>,
+    /// Nor do those that are made now.
+    silent: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -27,9 +29,10 @@ impl Proxy {
         let here = folder.path().to_str().unwrap().replace('/', "%2F");
         let url = format!("{login}@{here}:5432/{name}");
         let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
-        let generation = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(accept(listener, target, generation.clone()));
-        Self { folder, url, generation }
+        let (generation, silent) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        tokio::spawn(accept(listener, target, generation.clone(), silent.clone()));
+        Self { folder, url, generation, silent }
     }
 
     /// How to reach the database through it.
@@ -42,10 +45,26 @@ impl Proxy {
     pub fn freeze(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// The same, and new ones are no better.
+    pub fn silence(&self) {
+        self.silent.store(true, Ordering::Relaxed);
+        self.freeze();
+    }
 }
 
-async fn accept(listener: UnixListener, target: String, generation: Arc<AtomicUsize>) {
+async fn accept(
+    listener: UnixListener,
+    target: String,
+    generation: Arc<AtomicUsize>,
+    silent: Arc<AtomicBool>,
+) {
+    let mut unanswered = Vec::new();
     while let Ok((client, _)) = listener.accept().await {
+        if silent.load(Ordering::Relaxed) {
+            unanswered.push(client);
+            continue;
+        }
         let server = UnixStream::connect(&target).await.unwrap();
         let (client_read, client_write) = client.into_split();
         let (server_read, server_write) = server.into_split();

@@ -1,0 +1,109 @@
+//! Three replicas with one database and one Redis, and the ways to revoke a key.
+
+use std::time::Instant;
+
+use deadpool_redis::redis::AsyncCommands as _;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use mbmcp::access::key::ApiKey;
+use mbmcp::model::{Ambient, KeyId};
+
+use crate::harness::{
+    ADMIN_TOKEN, Client, Database, Login, PrivateRedis, RestClient, Server, TestKey, mbmcp,
+};
+
+/// How a key is revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    Rest,
+    Cli,
+    Sql,
+}
+
+pub const WAYS: [Way; 3] = [Way::Rest, Way::Cli, Way::Sql];
+
+/// The replicas.
+pub struct Fleet {
+    pub database: Database,
+    pub redis: PrivateRedis,
+    pub servers: Vec<Server>,
+    prefix: String,
+    http: reqwest::Client,
+}
+
+impl Fleet {
+    pub async fn start() -> Self {
+        let mut redis = PrivateRedis::absent();
+        redis.start();
+        let prefix = Ambient::default().uuid().unwrap().simple().to_string();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let database = Database::new().await;
+        let mut fleet = Self { database, redis, servers: Vec::new(), prefix, http };
+        for _ in 0..3 {
+            let server = fleet.replica().await;
+            fleet.servers.push(server);
+        }
+        fleet
+    }
+
+    /// One replica more, which knows nothing yet.
+    pub async fn replica(&self) -> Server {
+        let redis = self.redis.url();
+        let variables = [
+            ("REDIS_URL", &*redis),
+            ("REDIS_KEY_PREFIX", &self.prefix),
+            ("ADMIN_TOKEN", ADMIN_TOKEN),
+        ];
+        Server::with(&self.database, &variables).await
+    }
+
+    /// A key that no limit stops.
+    pub async fn key(&self) -> TestKey {
+        let key = self.database.editor("a").await;
+        let superuser = self.database.connect(Login::Superuser).await;
+        let unlimited = "update api_keys set rate_limit = 100000 where id = $1";
+        superuser.execute(unlimited, &[&key.id.0]).await.unwrap();
+        key
+    }
+
+    /// A client of `server` that shares its connections with all of them.
+    pub fn client(&self, server: &Server, key: &TestKey) -> Client {
+        Client::over(self.http.clone(), &format!("{}/mcp", server.url), &key.key)
+    }
+
+    /// What Redis calls the entry of `key`.
+    pub fn name_of(&self, key: &TestKey) -> String {
+        let hash = ApiKey::parse(&key.key).unwrap().hash();
+        format!("{}:key:{}", self.prefix, hex::encode(hash))
+    }
+
+    /// The entry of `key` in Redis.
+    pub async fn entry(&self, redis: &mut MultiplexedConnection, key: &TestKey) -> Option<String> {
+        redis.get(self.name_of(key)).await.unwrap()
+    }
+
+    /// Revokes the key `id`; gives when that began, and when it was known to be done.
+    pub async fn revoke(&self, way: Way, id: KeyId) -> (Instant, Instant) {
+        let id = id.to_string();
+        // Connected before, so that only the statement counts.
+        let superuser = self.database.connect(Login::Superuser).await;
+        let platform = RestClient::new(&self.servers[0], ADMIN_TOKEN);
+        let started = Instant::now();
+        match way {
+            Way::Rest => {
+                let path = format!("/projects/a/keys/{id}");
+                assert_eq!(platform.delete(&path).await.status, 204);
+            }
+            Way::Cli => {
+                let mut command = mbmcp();
+                command.env("DATABASE_URL", self.database.url(Login::Server));
+                command.args(["keys", "revoke", "--project", "a", &id]);
+                let output = command.output().await.unwrap();
+                assert!(output.status.success(), "{output:?}");
+            }
+            Way::Sql => {
+                superuser.query_one("select app.revoke_key($1)", &[&id]).await.unwrap();
+            }
+        }
+        (started, Instant::now())
+    }
+}
