@@ -40,7 +40,8 @@ pub async fn streams(
     purge(store, &STREAMS, &[&before, &max_rows]).await
 }
 
-/// Sessions whose time is over, with their streams and events.
+/// Sessions whose time is over, with their streams and events: at most `max_rows` of each. The number is
+/// that of all rows, and smaller than `max_rows` once no session is left.
 ///
 /// # Errors
 /// See [`StoreError`].

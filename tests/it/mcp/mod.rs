@@ -8,5 +8,6 @@ mod protocol;
 mod resources;
 mod rights;
 mod search;
+mod session_cap;
 mod sessions;
 mod writes;

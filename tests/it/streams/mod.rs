@@ -3,5 +3,6 @@
 mod announcements;
 mod batches;
 mod calls;
+mod caps;
 mod isolation;
 mod resumption;
