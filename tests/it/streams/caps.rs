@@ -23,18 +23,19 @@ impl Talker {
             return Err(RpcError::method_not_found("other").into());
         };
         let arguments = Value::Object(params?.arguments.unwrap_or_default());
-        let number = |name: &str| arguments[name].as_u64().unwrap() as usize;
+        let number = |name: &str| arguments[name].as_u64().unwrap();
+        let text = |name: &str| "x".repeat(usize::try_from(number(name)).unwrap());
         let id = call.ambient.uuid().unwrap();
         signals::announce(tx, call.tenant(), id, SignalKind::ToolsChanged, "a change").await?;
-        let message = "x".repeat(number("bytes"));
-        for said in 0..number("messages") {
-            call.notices.progress(said as f64, None, &message);
+        let message = text("bytes");
+        for said in 0..u32::try_from(number("messages")).unwrap() {
+            call.notices.progress(said.into(), None, &message);
             if said % 500 == 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let answer = ContentBlock::text("x".repeat(number("answer")));
+        let answer = ContentBlock::text(text("answer"));
         Ok(call.answer(CallToolResult::success(vec![answer]))?)
     }
 }
@@ -102,7 +103,7 @@ async fn a_call_that_says_or_answers_too_much_is_undone_and_told_so() {
     ] {
         let arguments = json!({ "messages": messages, "bytes": each, "answer": answer });
         let said = call(&client, id, arguments).await;
-        let last = said.last().unwrap();
+        let (last, count) = (said.last().unwrap(), i64::try_from(said.len()).unwrap());
         assert_eq!(last["id"], id);
         let changes = "with done as (delete from signals where kind = 'tools_changed' returning 1)
                        select count(*) from done";
@@ -110,14 +111,14 @@ async fn a_call_that_says_or_answers_too_much_is_undone_and_told_so() {
         match refusal {
             None => {
                 assert!(last["result"].is_object(), "{id}: {}", last["error"]);
-                assert_eq!((said.len() as i64, changes), (messages + 1, 1), "{id}");
+                assert_eq!((count, changes), (messages + 1, 1), "{id}");
             }
             Some(refusal) => {
                 let told = last["error"]["message"].as_str();
-                let told = told.unwrap_or_else(|| panic!("{id}: {} messages", said.len()));
+                let told = told.unwrap_or_else(|| panic!("{id}: {count} messages"));
                 assert_eq!((&last["error"]["code"], changes), (&json!(-32603), 0), "{id}: {told}");
                 assert!(told.contains(&refusal), "{id}: {told}");
-                assert!(said.len() as i64 <= most + 1, "{id}: {}", said.len());
+                assert!(count <= most + 1, "{id}: {count}");
             }
         }
     }
