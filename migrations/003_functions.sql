@@ -524,20 +524,22 @@ BEGIN
     SELECT *
       FROM unnest(project_ids, stream_ids, user_ids, seqs, payloads, finals)
              AS g (project_id, stream_id, user_id, seq, payload, final)
-  ), stored AS (
-    INSERT INTO public.mcp_events (project_id, stream_id, user_id, seq, payload)
-    SELECT g.project_id, g.stream_id, g.user_id, g.seq, g.payload
+  ), wanted AS MATERIALIZED (
+    SELECT g.*
       FROM given g
       JOIN unnest(open_projects, open_streams, open_users) AS o (project_id, id, user_id)
         ON o.project_id = g.project_id AND o.id = g.stream_id AND o.user_id = g.user_id
+  ), stored AS (
+    INSERT INTO public.mcp_events (project_id, stream_id, user_id, seq, payload)
+    SELECT w.project_id, w.stream_id, w.user_id, w.seq, w.payload
+      FROM wanted w
     ON CONFLICT DO NOTHING
     RETURNING project_id, stream_id, seq
   ), closed AS (
     UPDATE public.streams s
-       SET closed_at = now(), next_seq = g.seq + 1
-      FROM given g
-      JOIN stored n USING (project_id, stream_id, seq)
-     WHERE g.final AND s.project_id = g.project_id AND s.id = g.stream_id
+       SET closed_at = now(), next_seq = w.seq + 1
+      FROM wanted w
+     WHERE w.final AND s.project_id = w.project_id AND s.id = w.stream_id
   )
   SELECT n.project_id, n.stream_id, n.seq
     FROM stored n

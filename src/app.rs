@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 
@@ -10,7 +11,7 @@ use crate::access::{AdminToken, Authenticator, Usage, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
-use crate::mcp::streams::{Calls, Streams};
+use crate::mcp::streams::{Calls, LEASE, Streams};
 use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, EntropyError, Sealer};
@@ -52,6 +53,23 @@ pub enum StartError {
     },
 }
 
+/// What a server is made of beside its configuration.
+pub struct Parts {
+    /// Who answers behind the protocol.
+    pub handler: Box<dyn Handler>,
+    /// How long the writer of a stream counts as alive without a word of it: [`LEASE`], or less in a
+    /// test that kills one. All replicas have the same.
+    pub lease: Duration,
+}
+
+impl Parts {
+    /// With another handler than the product's.
+    #[must_use]
+    pub fn of(handler: Box<dyn Handler>) -> Self {
+        Self { handler, lease: LEASE }
+    }
+}
+
 /// Proves that the database is one to serve on, and builds the server on it.
 ///
 /// # Errors
@@ -62,15 +80,15 @@ pub async fn build(
     lifecycle: &Lifecycle,
 ) -> Result<Router, StartError> {
     let handler = MemoryBank::new().map_err(StartError::Tools)?;
-    build_with(Box::new(handler), config, ambient, lifecycle).await
+    build_with(Parts::of(Box::new(handler)), config, ambient, lifecycle).await
 }
 
-/// The same with another handler behind the protocol than the product's.
+/// The same with other parts than the product's.
 ///
 /// # Errors
 /// See [`StartError`].
 pub async fn build_with(
-    handler: Box<dyn Handler>,
+    Parts { handler, lease }: Parts,
     config: &Config,
     ambient: Ambient,
     lifecycle: &Lifecycle,
@@ -83,7 +101,7 @@ pub async fn build_with(
         redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
     let clock = ambient.clock.clone();
     let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
-    let (streams, bus) = keep_streams(apart.clone(), redis.clone(), &ambient, lifecycle)?;
+    let (streams, bus) = keep_streams(lease, apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
     keep_clean(apart.clone(), &bus, config, &ambient, lifecycle);
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
@@ -154,6 +172,7 @@ async fn open(config: &Config) -> Result<Store, StartError> {
 
 /// Stores what sessions are sent, and learns what happens on other replicas, until the process ends.
 fn keep_streams(
+    lease: Duration,
     store: Store,
     redis: Option<Arc<Redis>>,
     ambient: &Ambient,
@@ -161,7 +180,7 @@ fn keep_streams(
 ) -> Result<(Streams, Arc<Bus>), StartError> {
     let replica = ambient.uuid()?;
     let calls = Calls::default();
-    let (streams, queue) = Streams::new(replica, calls.clone(), lifecycle.tasks.clone());
+    let (streams, queue) = Streams::new(replica, lease, calls.clone(), lifecycle.tasks.clone());
     let wakes = redis.map(|redis| Wakes::new(redis, replica));
     let obey: Obey = Box::new(move |signal| calls.obey(signal));
     let bus = Arc::new(Bus::new(store.clone(), wakes, ambient.clock.clone(), obey));

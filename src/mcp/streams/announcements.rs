@@ -2,11 +2,11 @@
 //! basic/transports, listening for messages from the server).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
-use super::leases::LEASE;
 use super::{EventId, Outgoing, Replay, Stream};
 use crate::access::Caller;
 use crate::mcp::Service;
@@ -57,7 +57,9 @@ impl Announcements {
             service.wishes(&caller, session).await?.ok_or_else(RpcError::session_unknown)?;
         let session = session.to_owned();
         let (missed, since) = match older {
-            Some((replay, found)) => (Some(replay), Some(quiet_since(&found))),
+            Some((replay, found)) => {
+                (Some(replay), Some(quiet_since(&found, service.streams.leases.lease())))
+            }
             None => (None, None),
         };
         let this =
@@ -158,8 +160,8 @@ impl Drop for Announcements {
 }
 
 /// From when on nobody may have heard what changed.
-fn quiet_since(older: &streams::Found) -> OffsetDateTime {
-    let margin = if older.closed { OVERLAP } else { OVERLAP + LEASE };
+fn quiet_since(older: &streams::Found, lease: Duration) -> OffsetDateTime {
+    let margin = if older.closed { OVERLAP } else { OVERLAP + lease };
     older.alive_until - margin
 }
 

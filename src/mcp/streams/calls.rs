@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, SetOnce};
 use uuid::Uuid;
 
 use crate::mcp::wire::RequestId;
@@ -24,7 +23,7 @@ struct CallKey {
 /// What runs here.
 #[derive(Clone, Default)]
 pub struct Calls {
-    running: Entries<CallKey, CancellationToken>,
+    running: Entries<CallKey, Arc<SetOnce<Cancelled>>>,
     questions: Entries<Uuid, Arc<Notify>>,
 }
 
@@ -39,7 +38,16 @@ pub(in crate::mcp) struct Entry<K: Eq + Hash, V> {
 }
 
 /// A call while it runs.
-pub(in crate::mcp) struct InFlight(Entry<CallKey, CancellationToken>);
+pub(in crate::mcp) struct InFlight(Entry<CallKey, Arc<SetOnce<Cancelled>>>);
+
+/// Why a call ends without its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::mcp) enum Cancelled {
+    /// Its client cancelled it.
+    ByClient,
+    /// Its session has ended.
+    WithSession,
+}
 
 /// A question while its answer is awaited.
 pub(super) struct Waiting(Entry<Uuid, Arc<Notify>>);
@@ -81,7 +89,12 @@ impl<K: Eq + Hash, V> Drop for Entry<K, V> {
 impl InFlight {
     /// Waits until the client cancels the call, or its session ends.
     pub(in crate::mcp) async fn cancelled(&self) {
-        self.0.value.cancelled().await;
+        self.0.value.wait().await;
+    }
+
+    /// Whether the end of its session was the first to cancel it.
+    pub(in crate::mcp) fn is_without_session(&self) -> bool {
+        self.0.value.get() == Some(&Cancelled::WithSession)
     }
 }
 
@@ -100,7 +113,7 @@ impl Calls {
         request: &RequestId,
     ) -> Option<InFlight> {
         let key = CallKey { project, session: session.to_owned(), request: request.to_string() };
-        self.running.add(key, CancellationToken::new()).map(InFlight)
+        self.running.add(key, Arc::default()).map(InFlight)
     }
 
     /// Cancels `request` of `session`, if it runs here.
@@ -117,7 +130,7 @@ impl Calls {
         let (session, request) = (session.to_owned(), request.to_owned());
         let running = self.running.lock();
         let call = running.get(&CallKey { project, session, request });
-        call.inspect(|call| call.cancel()).is_some()
+        call.inspect(|call| cancel(call, Cancelled::ByClient)).is_some()
     }
 
     /// Notes that an answer to the question `id` is awaited here.
@@ -143,11 +156,16 @@ impl Calls {
                 let of_session = running.iter().filter(|(key, _)| {
                     key.project == signal.project && key.session == signal.target
                 });
-                of_session.for_each(|(_, call)| call.cancel());
+                of_session.for_each(|(_, call)| cancel(call, Cancelled::WithSession));
             }
             _ => {}
         }
     }
+}
+
+fn cancel(call: &SetOnce<Cancelled>, why: Cancelled) {
+    // What cancelled it first stays.
+    let _kept = call.set(why);
 }
 
 /// The target of a signal that cancels `request` of `session`, whose id has no space.

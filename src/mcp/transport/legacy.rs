@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::headers::{accepts_events, check_legacy_version, refusal, response, session_id};
 use super::session_stream::{self, Source};
@@ -59,7 +59,7 @@ async fn run(
             let opening = in_a_task(&transport, async move {
                 service.initialize(&caller, &id, params.as_deref(), toolsets.as_ref()).await
             });
-            opening.await.map_err(panicked)?.map(response)
+            opening.await.map_err(|error| panicked(&error))?.map(response)
         }
         Message::Request { id, method, params } => {
             let session = session.ok_or_else(RpcError::session_missing)?;
@@ -78,6 +78,7 @@ async fn run(
 }
 
 type Running = JoinHandle<Option<LegacyAnswer>>;
+type Done = Result<Option<LegacyAnswer>, JoinError>;
 
 /// A call on its way.
 struct Call {
@@ -110,14 +111,15 @@ async fn call(
     }
 }
 
-/// The answer to `request` without a stream; `None` when it was cancelled.
+/// The answer to `request` without a stream; `None` when its client cancelled it.
 pub(super) async fn alone(
     transport: &Transport,
     caller: Caller,
     request: LegacyRequest,
 ) -> Result<Option<LegacyAnswer>, RpcError> {
-    let (call, _) = Call::new(transport, caller, request)?.start(false, false);
-    call.await.map_err(panicked)
+    let alone = Call::new(transport, caller, request)?;
+    let (call, _) = alone.start(false, false);
+    alone.unstreamed(call.await)
 }
 
 impl Call {
@@ -174,14 +176,23 @@ impl Call {
         };
         tokio::select! {
             biased;
-            answer = &mut call => return Ok(json(answer.map_err(panicked)?)),
+            answer = &mut call => return self.unstreamed(answer).map(json),
             () = self.stream.wanted() => {}
             () = slow, if auto => {}
         }
         match self.open().await {
             Ok(version) => Ok(self.stream_of(call, &version)),
             // The database is not there: so says the call.
-            Err(_) => Ok(json(call.await.map_err(panicked)?)),
+            Err(_) => self.unstreamed(call.await).map(json),
+        }
+    }
+
+    /// The answer that is no stream. A call that ended with its session is answered as if it had come
+    /// after that: the signal may be the first to tell of it.
+    fn unstreamed(&self, done: Done) -> Result<Option<LegacyAnswer>, RpcError> {
+        match done.map_err(|error| panicked(&error))? {
+            None if self.in_flight.is_without_session() => Err(RpcError::session_unknown()),
+            answer => Ok(answer),
         }
     }
 
@@ -199,7 +210,7 @@ impl Call {
         let beginning = stream.beginning();
         let service = transport.service.clone();
         in_a_task(&transport, async move {
-            let answer = call.await.unwrap_or_else(|error| Some(request.refused(panicked(error))));
+            let answer = call.await.unwrap_or_else(|error| Some(request.refused(panicked(&error))));
             service.end_stream(&caller, &stream, answer).await;
         });
         let jitter = beginning.stream.0.as_u64_pair().1;
@@ -227,7 +238,7 @@ where
     transport.tasks.spawn(call_log::within(call_log::current(), future))
 }
 
-fn panicked(error: tokio::task::JoinError) -> RpcError {
+fn panicked(error: &JoinError) -> RpcError {
     tracing::error!(%error, "a call panicked");
     RpcError::internal()
 }

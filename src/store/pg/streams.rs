@@ -14,6 +14,7 @@ use crate::store::row::Place;
 use crate::store::statement::statements;
 use crate::store::{Store, StoreError, Tenant, Tx};
 
+// FIND has a fence (`offset 0`), or the planner might walk through all streams of the session.
 statements! {
     CLAIM = "streams.claim" (UUID, TEXT, TEXT)
         "select pg_advisory_xact_lock(hashtextextended($1::text || ' ' || $2 || ' ' || $3, 0))";
@@ -25,10 +26,11 @@ statements! {
     FIND = "streams.find" (UUID, UUID, UUID, TEXT)
         "select s.request_id, s.kind, s.closed_at is not null as closed, \
          s.closed_at is null and coalesce(s.lease_until < now(), true) as orphaned, \
-         coalesce((select max(e.seq) from mcp_events e where e.project_id = $1 \
-         and e.stream_id = $2), 0) as last_seq, s.next_seq, \
-         coalesce(s.closed_at, s.lease_until, s.created_at) as alive_until from streams s \
-         where s.project_id = $1 and s.id = $2 and s.user_id = $3 and s.session_id = $4";
+         coalesce((select seq from mcp_events where project_id = $1 and stream_id = $2 \
+         order by seq desc limit 1), 0) as last_seq, s.next_seq, \
+         coalesce(s.closed_at, s.lease_until, s.created_at) as alive_until from (select * \
+         from streams where project_id = $1 and id = $2 and user_id = $3 offset 0) s \
+         where s.session_id = $4";
     FINISH = "streams.finish" (UUID, UUID, UUID, INT8, TEXT)
         "with closed as (update streams set closed_at = now(), next_seq = $4 + 1 \
          where project_id = $1 and id = $2 and user_id = $3 and closed_at is null returning id) \
@@ -39,14 +41,16 @@ statements! {
          and closed_at is null for no key update";
     ORPHAN = "streams.orphan" (UUID, UUID, UUID, TEXT)
         "with closed as (update streams set closed_at = now(), next_seq = 2 + coalesce( \
-         (select max(seq) from mcp_events where project_id = $1 and stream_id = $2), 0) \
+         (select seq from mcp_events where project_id = $1 and stream_id = $2 \
+         order by seq desc limit 1), 0) \
          where project_id = $1 and id = $2 and user_id = $3 and closed_at is null \
          and coalesce(lease_until < now(), true) returning id, next_seq) \
          insert into mcp_events (project_id, stream_id, user_id, seq, payload) \
          select $1, id, $3, next_seq - 1, $4::jsonb from closed returning seq";
     CLOSE = "streams.close" (UUID, UUID, UUID)
         "update streams set closed_at = now(), next_seq = 1 + coalesce( \
-         (select max(seq) from mcp_events where project_id = $1 and stream_id = $2), 0) \
+         (select seq from mcp_events where project_id = $1 and stream_id = $2 \
+         order by seq desc limit 1), 0) \
          where project_id = $1 and id = $2 and user_id = $3 and closed_at is null";
     RENEW = "streams.renew" (UUID, UUID_ARRAY, UUID_ARRAY, FLOAT8)
         "select app.renew_leases($1, $2, $3, make_interval(secs => $4))";

@@ -1,6 +1,11 @@
 //! What we claim to pass (`claims.txt`), beside what the suite has for each revision.
 
+use std::collections::BTreeSet;
+
 use super::suite;
+
+/// The revisions for which the suite says what counts.
+pub const SCORED: [&str; 2] = ["2025-11-25", "2026-07-28"];
 
 /// A scenario that the server must pass.
 #[derive(Clone, Copy, Debug)]
@@ -8,8 +13,6 @@ pub struct Claim {
     /// The protocol version that it is run with.
     pub revision: &'static str,
     pub scenario: &'static str,
-    /// How many of its checks do not apply yet.
-    pub skipped: usize,
 }
 
 /// The scenarios for servers that a revision of the protocol has.
@@ -18,6 +21,17 @@ pub struct Required {
     pub scored: Vec<String>,
     /// Those that are run beside them.
     pub others: Vec<String>,
+}
+
+/// The revisions that something is claimed for.
+pub fn revisions() -> BTreeSet<&'static str> {
+    all().iter().map(|claim| claim.revision).collect()
+}
+
+/// The scenarios claimed for `revision`.
+pub fn of(revision: &str) -> BTreeSet<&'static str> {
+    let all = all().into_iter().filter(|claim| claim.revision == revision);
+    all.map(|claim| claim.scenario).collect()
 }
 
 /// All claims.
@@ -29,14 +43,8 @@ pub fn all() -> Vec<Claim> {
 
 impl Claim {
     fn read(line: &'static str) -> Self {
-        let words: Vec<&str> = line.split(' ').collect();
-        match words[..] {
-            [revision, scenario] => Self { revision, scenario, skipped: 0 },
-            [revision, scenario, skipped] => {
-                Self { revision, scenario, skipped: skipped.parse().unwrap() }
-            }
-            _ => panic!("no claim: {line}"),
-        }
+        let (revision, scenario) = line.split_once(' ').unwrap();
+        Self { revision, scenario }
     }
 }
 
@@ -55,13 +63,5 @@ impl Required {
         let legs = section("not_scored").filter_map(|line| line.strip_prefix("leg: "));
         let servers = names.zip(legs).filter(|(_, leg)| *leg == "server");
         Self { scored, others: servers.map(|(name, _)| name.to_owned()).collect() }
-    }
-
-    /// Those scored that `claims` lacks for `revision`.
-    pub fn unclaimed(&self, revision: &str, claims: &[Claim]) -> Vec<&str> {
-        let claimed = |name: &str| {
-            claims.iter().any(|claim| claim.revision == revision && claim.scenario == name)
-        };
-        self.scored.iter().map(String::as_str).filter(|name| !claimed(name)).collect()
     }
 }

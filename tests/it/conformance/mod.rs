@@ -1,52 +1,64 @@
-//! The official conformance suite against two replicas on one database, behind a proxy that brings
-//! each request to the next one. `claims.txt` says what must pass.
+//! The official conformance suite: against one server, and against two on one database behind a proxy
+//! that brings each request to the next one, with Redis and without. `claims.txt` says what must pass.
 
 mod claims;
-mod fixture;
+pub mod fixture;
 mod proxy;
 mod suite;
 
 use std::collections::BTreeSet;
 
-use claims::{Claim, Required};
+use claims::{Claim, Required, SCORED};
 use fixture::Fixture;
-use futures_util::StreamExt as _;
-use futures_util::stream;
+use futures_util::future::join_all;
 use mbmcp::mcp::wire::meta::{CLIENT_CAPABILITIES, LOG_LEVEL, PROTOCOL_VERSION};
 use mbmcp::mcp::wire::version;
 use proxy::KeyProxy;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Database, Reply, Server, TestKey};
+use crate::harness::{Database, Reply, Server, TestKey, redis_url};
 
-/// Scenarios at once.
-const AT_ONCE: usize = 3;
-/// The revisions for which the suite says what counts.
-const SCORED: [&str; 2] = ["2025-11-25", "2026-07-28"];
+/// What the suite runs against: a name, how many servers, and whether they share a Redis.
+const SETUPS: [(&str, usize, bool); 3] = [
+    ("one server", 1, false),
+    ("two servers in turn, with Redis", 2, true),
+    ("two servers in turn, without Redis", 2, false),
+];
 
-/// Two replicas of the suite's server, and a key.
+/// The suite's servers, and a key.
 struct Replicas {
     key: TestKey,
-    servers: [Server; 2],
+    servers: Vec<Server>,
     _database: Database,
 }
 
+/// What is shown of a test, and how much of it passed.
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    passed: usize,
+    failed: usize,
+}
+
 impl Replicas {
-    async fn start() -> Self {
+    async fn start(count: usize, redis: bool) -> Self {
         let database = Database::new().await;
-        let server = async || {
+        let redis = redis.then(redis_url);
+        let mut servers = Vec::new();
+        for _ in 0..count {
             // Bound to the loopback, so that pages of the same machine are let in.
-            let variables = [("MCP_HOST", "127.0.0.1")];
-            Server::of(Box::new(Fixture::new()), &database, &variables).await.unwrap()
-        };
-        let servers = [server().await, server().await];
+            let mut variables = vec![("MCP_HOST", "127.0.0.1")];
+            variables.extend(redis.as_deref().map(|url| ("REDIS_URL", url)));
+            let server = Server::of(Box::new(Fixture::new()), &database, &variables);
+            servers.push(server.await.unwrap());
+        }
         Self { key: database.editor("a").await, servers, _database: database }
     }
 
     async fn proxy(&self) -> KeyProxy {
-        let [one, two] = &self.servers;
-        KeyProxy::before(&[&one.url, &two.url], &self.key.key).await.unwrap()
+        let urls: Vec<&str> = self.servers.iter().map(|server| server.url.as_str()).collect();
+        KeyProxy::before(&urls, &self.key.key).await.unwrap()
     }
 
     /// Calls a tool as a modern client does, with more in its `_meta`; all that comes back.
@@ -63,29 +75,49 @@ impl Replicas {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_official_scenarios_pass() {
-    let (claims, replicas) = (claims::all(), Replicas::start().await);
-    let proxy = replicas.proxy().await;
-    let url = format!("{}/mcp", proxy.url);
-    let runs = stream::iter(&claims).map(|claim| suite::run(*claim, &url));
-    let outcomes: Vec<_> = runs.buffered(AT_ONCE).collect().await;
-    let failed = outcomes.iter().filter(|outcome| !outcome.passed()).count();
-    let mut report: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
-    report.extend(SCORED.iter().map(|revision| unclaimed(revision, &claims)));
-    report.push(format!("{} passed, {failed} failed\n", outcomes.len() - failed));
-    // `scripts/conformance` shows it.
-    let file = suite::installed().join("report.txt");
-    std::fs::write(&file, report.join("\n")).unwrap();
-    assert_eq!(failed, 0, "scenarios failed: see {}", file.display());
+impl Report {
+    fn add(&mut self, passed: bool, line: String) {
+        *(if passed { &mut self.passed } else { &mut self.failed }) += 1;
+        self.lines.push(line);
+    }
+
+    /// Runs the suite against the setup `name`, all revisions at once.
+    async fn run(&mut self, (name, servers, redis): (&str, usize, bool)) {
+        self.lines.push(format!("{name}:"));
+        let (replicas, revisions) = (Replicas::start(servers, redis).await, claims::revisions());
+        let proxy = replicas.proxy().await;
+        let url = format!("{}/mcp", proxy.url);
+        let runs = revisions.iter().map(|revision| suite::run(revision, &url));
+        let runs = join_all(runs).await;
+        for (revision, run) in revisions.into_iter().zip(runs) {
+            for scenario in claims::of(revision) {
+                let outcome = run.outcome(Claim { revision, scenario });
+                self.add(outcome.passed(), outcome.to_string());
+            }
+            match run.verdict {
+                Ok(counts) => self.add(true, format!("passed  {revision} as a whole: {counts}")),
+                // Calls in rounds and subscriptions are still to come.
+                Err(error) if revision == version::MODERN => {
+                    self.lines.push(format!("not yet {revision} as a whole: {error}"));
+                }
+                Err(error) => self.add(false, format!("FAILED  {revision} as a whole: {error}")),
+            }
+        }
+    }
 }
 
-/// The scenarios that would count for `revision` and are not claimed yet, in one line.
-fn unclaimed(revision: &str, claims: &[Claim]) -> String {
-    let required = Required::of(revision);
-    let names = required.unclaimed(revision, claims);
-    let scored = required.scored.len();
-    format!("{revision}: {} of {scored} not yet claimed: {}", names.len(), names.join(", "))
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_scenarios_pass() {
+    let mut report = Report::default();
+    for setup in SETUPS {
+        report.run(setup).await;
+    }
+    let Report { mut lines, passed, failed } = report;
+    lines.push(format!("{passed} passed, {failed} failed\n"));
+    // `scripts/conformance` shows it.
+    let file = suite::installed().join("report.txt");
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    assert_eq!(failed, 0, "scenarios failed: see {}", file.display());
 }
 
 #[test]
@@ -93,7 +125,7 @@ fn every_claim_is_a_scenario_of_the_suite() {
     let [legacy, modern] = SCORED.map(Required::of);
     assert_eq!((legacy.scored.len(), modern.scored.len()), (30, 37), "as the suite counts them");
     let mut seen = BTreeSet::new();
-    for Claim { revision, scenario, .. } in claims::all() {
+    for Claim { revision, scenario } in claims::all() {
         // What an older revision has, the next one has as well.
         let required = if revision == version::MODERN { &modern } else { &legacy };
         let known = required.scored.iter().chain(&required.others).any(|name| name == scenario);
@@ -102,11 +134,25 @@ fn every_claim_is_a_scenario_of_the_suite() {
     }
 }
 
+#[test]
+fn all_that_counts_is_claimed() {
+    for revision in SCORED {
+        if revision == version::MODERN {
+            // It has parts that are still to come.
+            continue;
+        }
+        let claimed = claims::of(revision);
+        let missing = |name: &String| !claimed.contains(name.as_str());
+        let missing: Vec<_> = Required::of(revision).scored.into_iter().filter(missing).collect();
+        assert!(missing.is_empty(), "{revision}: {missing:?}");
+    }
+}
+
 /// The suite checks that a call which asks for nothing sends nothing before its answer; so that this
 /// means something, the same tools do send when asked.
 #[tokio::test]
 async fn the_tools_that_must_be_silent_are_not_when_asked() {
-    let replicas = Replicas::start().await;
+    let replicas = Replicas::start(1, false).await;
     let said = replicas.call("test_logging_tool", json!({ LOG_LEVEL: "info" })).await;
     assert_eq!(said.matches("notifications/message").count(), 1, "{said}");
     let said = replicas.call("test_streaming_elicitation", json!({ "progressToken": 1 })).await;

@@ -6,6 +6,7 @@ mod database;
 mod events;
 mod port;
 mod private_cluster;
+mod private_redis;
 mod process;
 mod proxy;
 mod rest;
@@ -15,8 +16,10 @@ mod wait;
 
 pub use client::{Client, MODERN, Reply, modern_meta};
 pub use database::{Database, Login, TestKey};
+pub use events::Events;
 pub use port::free_port;
 pub use private_cluster::PrivateCluster;
+pub use private_redis::PrivateRedis;
 pub use process::{Process, mbmcp};
 pub use proxy::Proxy;
 pub use rest::{ADMIN_TOKEN, RestClient};
@@ -46,6 +49,14 @@ pub fn pg_bin() -> Option<std::path::PathBuf> {
 pub fn seconds_of_load() -> std::time::Duration {
     let seconds = std::env::var("TEST_LOAD_SECONDS").ok();
     let seconds = seconds.map_or(6, |text| text.parse().expect("TEST_LOAD_SECONDS is a number"));
+    std::time::Duration::from_secs(seconds)
+}
+
+/// How long a test of silence is silent: `TEST_SILENCE_SECONDS`, or longer than what it configures.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn seconds_of_silence() -> std::time::Duration {
+    let seconds = std::env::var("TEST_SILENCE_SECONDS").ok();
+    let seconds = seconds.map_or(4, |text| text.parse().expect("TEST_SILENCE_SECONDS is a number"));
     std::time::Duration::from_secs(seconds)
 }
 

@@ -1,6 +1,6 @@
 //! A server in the test's own process.
 
-use mbmcp::app::{self, StartError};
+use mbmcp::app::{self, Parts, StartError};
 use mbmcp::config::{Config, Variables};
 use mbmcp::http::{Lifecycle, serve};
 use mbmcp::mcp::{Handler, MemoryBank};
@@ -41,9 +41,19 @@ impl Server {
         database: &Database,
         variables: &[(&str, &str)],
     ) -> Result<Self, StartError> {
-        let config = config(database, variables);
+        let url = database.url(Login::Server);
+        Self::made_of(Parts::of(handler), &url, variables).await
+    }
+
+    /// The same with other parts, on the database at `url`.
+    pub async fn made_of(
+        parts: Parts,
+        url: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
+        let config = config(url, variables);
         let lifecycle = Lifecycle::default();
-        let router = app::build_with(handler, &config, Ambient::default(), &lifecycle).await?;
+        let router = app::build_with(parts, &config, Ambient::default(), &lifecycle).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopping = lifecycle.clone();
@@ -66,9 +76,9 @@ impl Server {
     }
 }
 
-fn config(database: &Database, variables: &[(&str, &str)]) -> Config {
+fn config(url: &str, variables: &[(&str, &str)]) -> Config {
     let mut all = Variables::of(variables.iter().copied());
-    all.default_to("DATABASE_URL", database.url(Login::Server));
+    all.default_to("DATABASE_URL", url.to_owned());
     all.default_to("SERVER_SECRET", SECRET);
     Config::read(all).unwrap()
 }

@@ -133,7 +133,8 @@ async fn the_end_of_a_session_ends_its_calls_and_streams_everywhere() {
     let mut owner = database.connect(Login::Owner).await;
     let lock = hold(&mut owner).await;
     let call = write(&client, 1, true);
-    waiting(&database, 1).await;
+    let without_events = write(&client, 2, false);
+    waiting(&database, 2).await;
     let mut listening = client.listen(None).await;
     let elsewhere = client.at(&two.url);
     let mut resumed = elsewhere.listen(Some(&one_stream(&database).await)).await;
@@ -143,6 +144,7 @@ async fn the_end_of_a_session_ends_its_calls_and_streams_everywhere() {
         assert_eq!(listening.rest().await, Vec::<Value>::new());
         assert_eq!(resumed.rest().await, Vec::<Value>::new());
         assert!(!call.await.unwrap().text().await.unwrap().contains("jsonrpc"));
+        assert_eq!(without_events.await.unwrap().status(), 404);
     };
     timeout(Duration::from_secs(5), ends).await.expect("all ends at once");
     lock.rollback().await.unwrap();

@@ -5,4 +5,6 @@ mod batches;
 mod calls;
 mod caps;
 mod isolation;
+mod ledger;
+mod questions;
 mod resumption;

@@ -13,6 +13,7 @@ mod sql;
 mod sql_functions;
 mod sql_inserts;
 mod sql_roles;
+mod sql_signals;
 mod walls;
 mod walls_migrations;
 mod walls_planted;
