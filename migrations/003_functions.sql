@@ -670,8 +670,8 @@ BEGIN
 END
 $$;
 
--- Sessions whose time is over; before them their events and then their streams, of which one session may
--- have millions: only when these are few enough go the sessions, too. So many a call of each.
+-- Sessions whose time is over. One may have millions of events: as long as these, or then the streams, are
+-- as many as a call deletes, no session goes, and the call gives how many these were.
 CREATE FUNCTION app.purge_sessions(max_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -679,8 +679,7 @@ AS $$
 DECLARE
   projects uuid[];
   ids      text[];
-  events   bigint;
-  others   bigint;
+  purged   bigint;
 BEGIN
   SELECT array_agg(gone.project_id), array_agg(gone.id)
     INTO projects, ids
@@ -701,9 +700,9 @@ BEGIN
             LIMIT max_rows
          ) gone
    WHERE e.project_id = gone.project_id AND e.stream_id = gone.stream_id AND e.seq = gone.seq;
-  GET DIAGNOSTICS events = ROW_COUNT;
-  IF events >= max_rows THEN
-    RETURN events;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  IF purged >= max_rows THEN
+    RETURN purged;
   END IF;
   DELETE FROM public.streams s
    USING (
@@ -713,16 +712,15 @@ BEGIN
             LIMIT max_rows
          ) gone
    WHERE s.project_id = gone.project_id AND s.id = gone.id;
-  GET DIAGNOSTICS others = ROW_COUNT;
-  IF others >= max_rows THEN
-    RETURN events + others;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  IF purged >= max_rows THEN
+    RETURN purged;
   END IF;
-  events := events + others;
   DELETE FROM public.sessions s
    USING unnest(projects, ids) AS ended (project_id, id)
    WHERE s.project_id = ended.project_id AND s.id = ended.id;
-  GET DIAGNOSTICS others = ROW_COUNT;
-  RETURN events + others;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
 END
 $$;
 

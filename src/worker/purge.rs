@@ -104,7 +104,7 @@ impl Purge {
         failed
     }
 
-    /// Deletes `rows` of `kind` at most, but for what belongs to a session that is deleted.
+    /// Deletes `rows` of `kind` at most, and gives how many.
     async fn purge(&self, kind: Kind, rows: u16) -> Result<u64, StoreError> {
         let (store, rows) = (&self.store, i32::from(rows));
         let purged = match kind {

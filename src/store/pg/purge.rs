@@ -40,8 +40,8 @@ pub async fn streams(
     purge(store, &STREAMS, &[&before, &max_rows]).await
 }
 
-/// Sessions whose time is over, with their streams and events: at most `max_rows` of each. The number is
-/// that of all rows, and smaller than `max_rows` once no session is left.
+/// Sessions whose time is over, once they have fewer than `max_rows` events and streams; before, it is
+/// these that go.
 ///
 /// # Errors
 /// See [`StoreError`].
