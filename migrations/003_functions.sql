@@ -402,6 +402,19 @@ BEGIN
 END
 $$;
 
+-- Of what a user may do: as another role, or with a key that is not what it was.
+-- Row by row, so that it waits for certain columns: keys are touched all the time.
+CREATE FUNCTION app.signal_changed_rights() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  VALUES (OLD.project_id, gen_random_uuid(), OLD.user_id, 'tools_changed', '');
+  RETURN NULL;
+END
+$$;
+
 CREATE TRIGGER documents_created AFTER INSERT ON public.documents
   REFERENCING NEW TABLE AS new_rows
   FOR EACH STATEMENT EXECUTE FUNCTION app.signal_new_documents();
@@ -417,6 +430,15 @@ CREATE TRIGGER sessions_changed AFTER UPDATE ON public.sessions
 CREATE TRIGGER sessions_ended AFTER DELETE ON public.sessions
   REFERENCING OLD TABLE AS old_rows
   FOR EACH STATEMENT EXECUTE FUNCTION app.signal_ended_sessions();
+CREATE TRIGGER memberships_changed AFTER UPDATE OF role ON public.memberships
+  FOR EACH ROW WHEN (OLD.role <> NEW.role)
+  EXECUTE FUNCTION app.signal_changed_rights();
+CREATE TRIGGER memberships_ended AFTER DELETE ON public.memberships
+  FOR EACH ROW EXECUTE FUNCTION app.signal_changed_rights();
+CREATE TRIGGER api_keys_changed AFTER UPDATE OF scopes, expires_at, revoked_at ON public.api_keys
+  FOR EACH ROW WHEN ((OLD.scopes, OLD.expires_at, OLD.revoked_at)
+                     IS DISTINCT FROM (NEW.scopes, NEW.expires_at, NEW.revoked_at))
+  EXECUTE FUNCTION app.signal_changed_rights();
 
 DO $$
 DECLARE
@@ -425,7 +447,7 @@ BEGIN
   FOREACH made IN ARRAY ARRAY[
     'app.signal_new_documents()', 'app.signal_changed_documents()',
     'app.signal_deleted_documents()', 'app.signal_changed_sessions()',
-    'app.signal_ended_sessions()'
+    'app.signal_ended_sessions()', 'app.signal_changed_rights()'
   ] LOOP
     CALL app.close_function(made::regprocedure);
     CALL app.hand_over(made::regprocedure, 'app_worker');

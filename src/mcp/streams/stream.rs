@@ -126,9 +126,9 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it has its row.
-    pub(in crate::mcp) fn is_open(&self) -> bool {
-        matches!(self.state().phase, Phase::Open)
+    /// Whether it has its row, though perhaps nothing more can be stored.
+    pub(in crate::mcp) fn has_row(&self) -> bool {
+        !matches!(self.state().phase, Phase::Waiting)
     }
 
     /// Waits until something was said although it has no row yet.

@@ -8,6 +8,7 @@ mod departure;
 mod get;
 mod headers;
 mod legacy;
+mod listen;
 mod mirrored;
 mod modern;
 mod not_allowed;

@@ -68,6 +68,13 @@ impl RpcError {
         Self::new(415, -32600, "send the message as `Content-Type: application/json`")
     }
 
+    /// The answer is a stream, which the client does not say it reads.
+    #[must_use]
+    pub fn not_acceptable() -> Self {
+        let message = "this is answered by a stream: accept `text/event-stream`";
+        Self::new(406, -32600, message)
+    }
+
     /// There is no such method.
     #[must_use]
     pub fn method_not_found(method: &str) -> Self {
@@ -127,6 +134,22 @@ impl RpcError {
     pub fn cannot_ask() -> Self {
         let message = "this call must ask its client: accept `text/event-stream` as well";
         Self::new(200, -32600, message)
+    }
+
+    /// `requestState` is broken, too old, or was made for somebody else or another call: one answer
+    /// for all (modern era).
+    #[must_use]
+    pub fn request_state() -> Self {
+        let message = "`requestState` is not of this call, or too old: send the call again without \
+                       it and without `inputResponses`";
+        Self::new(200, -32602, message)
+    }
+
+    /// What `requestState` stands for was done (modern era).
+    #[must_use]
+    pub fn request_state_used() -> Self {
+        let message = "`requestState` was used, so this was done: read before you send it again";
+        Self::new(200, -32602, message)
     }
 
     /// The version that a request names is not served (modern era).

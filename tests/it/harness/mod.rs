@@ -14,7 +14,7 @@ mod server;
 mod traefik;
 mod wait;
 
-pub use client::{Client, MODERN, Reply, modern_meta};
+pub use client::{Client, MODERN, Reply, accepting, modern_meta};
 pub use database::{Database, Login, TestKey};
 pub use events::Events;
 pub use port::free_port;

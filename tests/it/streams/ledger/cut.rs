@@ -3,11 +3,11 @@
 use futures_util::{StreamExt as _, stream};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use tokio_postgres::Client as Postgres;
 
+use super::books::Books;
 use super::reading::Reading;
 use super::task::{Task, counting_server};
-use crate::harness::{Client, Database, Events, Login, PrivateRedis, Server, redis_url};
+use crate::harness::{Client, Database, Events, PrivateRedis, Server, redis_url};
 
 const CALLS: u64 = 200;
 /// Calls at once.
@@ -46,7 +46,7 @@ fn plans() -> Vec<Plan> {
 /// Two replicas, and a client at both.
 struct Pair {
     clients: [Client; 2],
-    owner: Postgres,
+    books: Books,
     _servers: [Server; 2],
     _database: Database,
 }
@@ -58,8 +58,8 @@ impl Pair {
         let servers = [server().await, server().await];
         let client = servers[0].session(&database.editor("a").await).await;
         let clients = [client.clone(), client.at(&servers[1].url)];
-        let owner = database.connect(Login::Owner).await;
-        Self { clients, owner, _servers: servers, _database: database }
+        let books = Books::of(&database).await;
+        Self { clients, books, _servers: servers, _database: database }
     }
 
     /// Runs a call, cuts its client off as planned, each time to resume on the other replica.
@@ -71,7 +71,7 @@ impl Pair {
         let connection = Events::of(reading.task.call(here).await);
         reading.read(connection, cuts.next().unwrap()).await;
         if reading.last_id.is_none() {
-            reading.last_id = Some(self.beginning(reading.task.id).await);
+            reading.last_id = self.books.beginning(&reading.task).await;
         }
         for (cut, client) in cuts.zip([there, here]) {
             if reading.answer.is_none() {
@@ -82,23 +82,15 @@ impl Pair {
         reading
     }
 
-    /// Where the stream of a call begins, for a client that read nothing.
-    async fn beginning(&self, id: u64) -> String {
-        let sql = "select id::text || '.0' from streams where request_id = $1";
-        self.owner.query_one(sql, &[&id.to_string()]).await.unwrap().get(0)
-    }
-
     /// What the tables must have in the end.
     async fn check(&self, readings: &[Reading]) {
         assert!(readings.iter().all(Reading::succeeded), "{readings:?}");
-        let one = async |sql: &str| -> i64 { self.owner.query_one(sql, &[]).await.unwrap().get(0) };
+        self.books.check(readings).await;
         let writers = readings.iter().filter(|reading| reading.task.document.is_some()).count();
-        let count = |number: usize| i64::try_from(number).unwrap();
-        assert_eq!(one("select count(*) from documents").await, count(writers));
-        let streams = count(readings.len());
-        assert_eq!(one("select count(*) from streams where closed_at is not null").await, streams);
-        let messages = streams * (i64::from(COUNTED) + 1);
-        assert_eq!(one("select count(*) from mcp_events").await, messages);
+        assert_eq!(self.books.count("select count(*) from documents").await, writers);
+        assert_eq!(self.books.count("select count(*) from streams").await, readings.len());
+        let messages = readings.len() * (COUNTED as usize + 1);
+        assert_eq!(self.books.count("select count(*) from mcp_events").await, messages);
         let connections: usize = readings.iter().map(|reading| reading.connections).sum();
         assert!(connections > readings.len() * 2, "{connections} connections");
     }

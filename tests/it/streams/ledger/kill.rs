@@ -1,17 +1,16 @@
 //! One replica dies in the middle of its calls.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tokio_postgres::Client as Postgres;
 
+use super::books::Books;
 use super::reading::Reading;
-use super::replica::{Replica, serve_if_told, survivor};
+use super::replica::{Replica, replica, serve_if_told};
 use super::task::Task;
-use crate::harness::{Client, Database, Events, Login, eventually};
+use crate::harness::{Client, Database, Events, eventually};
 
 const CALLS: u64 = 100;
 /// The replica is killed when so many calls are on their way, …
@@ -59,12 +58,6 @@ async fn in_all_stages(stages: &Stages) {
     .await;
 }
 
-/// What the table knows of a call whose client had read nothing of it.
-async fn beginning(owner: &Postgres, task: &Task) -> Option<String> {
-    let sql = "select id::text || '.0' from streams where request_id = $1";
-    owner.query_opt(sql, &[&task.id.to_string()]).await.unwrap().map(|row| row.get(0))
-}
-
 /// A call that runs for longer than a lease on a replica that lives; its client comes back to it once.
 async fn long_call(client: Client) -> Reading {
     let slow = Task { pause_ms: 200, ..Task::new(1000, COUNTED) };
@@ -75,25 +68,6 @@ async fn long_call(client: Client) -> Reading {
     reading
 }
 
-/// Each document has its answer, and each call that left none tells that it did not.
-async fn check(owner: &Postgres, readings: &[Reading]) {
-    let rows = owner.query("select path from documents", &[]).await.unwrap();
-    let documents: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
-    for reading in readings {
-        let Some(path) = &reading.task.document else { continue };
-        assert_eq!(documents.contains(path), reading.succeeded(), "{reading:?}");
-    }
-    let unanswered = "select count(*) from documents d where not exists (select from streams s \
-                      join mcp_events e on e.project_id = s.project_id and e.stream_id = s.id \
-                      where d.path = 'call-' || s.request_id || '.md' and s.closed_at is not null \
-                      and e.seq = s.next_seq - 1 and e.payload->'result'->>'isError' = 'false')";
-    let open = "select count(*) from streams where closed_at is null";
-    for sql in [unanswered, open] {
-        let count: i64 = owner.query_one(sql, &[]).await.unwrap().get(0);
-        assert_eq!(count, 0, "{sql}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_replica_that_is_killed_each_call_is_done_and_answered_or_neither() {
     if serve_if_told().await {
@@ -102,10 +76,10 @@ async fn of_a_replica_that_is_killed_each_call_is_done_and_answered_or_neither()
     let name = "streams::ledger::kill::\
                 of_a_replica_that_is_killed_each_call_is_done_and_answered_or_neither";
     let database = Database::new().await;
-    let owner = database.connect(Login::Owner).await;
+    let books = Books::of(&database).await;
     let variables = [("DB_MAX_CONNECTIONS", "64")];
     let mut killed = Replica::start(name, &database, &variables, LEASE).await;
-    let survivor = survivor(&database, LEASE).await;
+    let survivor = replica(&database, LEASE).await;
     let client = survivor.session(&database.editor("a").await).await;
     let living = tokio::spawn(long_call(client.clone()));
 
@@ -120,7 +94,7 @@ async fn of_a_replica_that_is_killed_each_call_is_done_and_answered_or_neither()
     let mut readings = Vec::new();
     for mut reading in calls.join_all().await {
         if reading.last_id.is_none() {
-            reading.last_id = beginning(&owner, &reading.task).await;
+            reading.last_id = books.beginning(&reading.task).await;
         }
         let (client, resumes) = (client.clone(), reading.last_id.is_some());
         readings.push(tokio::spawn(async move {
@@ -138,7 +112,7 @@ async fn of_a_replica_that_is_killed_each_call_is_done_and_answered_or_neither()
     assert!(waited < LEASE + MARGIN, "a lost call was told of after {waited:?}");
     let living = living.await.unwrap();
     assert!(living.succeeded() && living.connections == 2, "{living:?}");
-    check(&owner, &ended).await;
+    books.check(&ended).await;
     let count = |what: fn(&&Reading) -> bool| ended.iter().filter(what).count();
     let lost = |reading: &&Reading| {
         let error = reading.answer.as_ref().and_then(|answer| answer.get("error"));

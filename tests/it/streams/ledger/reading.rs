@@ -58,7 +58,8 @@ impl Reading {
         result.is_some_and(|result| result["isError"] == json!(false))
     }
 
-    fn take(&mut self, event: Sse) {
+    /// Takes what comes next.
+    pub fn take(&mut self, event: Sse) {
         let data = event.data.unwrap_or_default();
         let Some(id) = event.id else {
             assert_eq!(data, "", "a message without an id: {self:?}");

@@ -70,8 +70,8 @@ impl Replica {
     }
 }
 
-/// The replicas that live: servers of the same parts in this process.
-pub async fn survivor(database: &Database, lease: Duration) -> Server {
+/// A replica in this process.
+pub async fn replica(database: &Database, lease: Duration) -> Server {
     let parts = Parts { lease, ..Parts::of(Box::new(Counting::new())) };
     Server::made_of(parts, &database.url(Login::Server), &[]).await.unwrap()
 }
