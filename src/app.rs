@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator, Usage, usage};
+use crate::access::{AdminToken, Authenticator, KeyWatch, Usage, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
@@ -99,8 +99,7 @@ pub async fn build_with(
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
     let shared =
         redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
-    let clock = ambient.clock.clone();
-    let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
+    let authenticator = authenticate(&store, apart.clone(), shared, &ambient, lifecycle);
     let (streams, bus) = keep_streams(lease, apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
     keep_clean(apart.clone(), &bus, config, &ambient, lifecycle);
@@ -128,7 +127,7 @@ pub async fn build_with(
         bus,
         handler,
     });
-    let transport = transport(service, config, lifecycle);
+    let transport = transport(service, authenticator.clone(), config, lifecycle);
     let request_timeout = config.server.request_timeout;
     let trusted_proxies = config.edge.trusted_proxies.clone();
     let loopback = config.server.address.ip().is_loopback();
@@ -147,9 +146,15 @@ pub async fn build_with(
     Ok(router(edge))
 }
 
-fn transport(service: Arc<Service>, config: &Config, lifecycle: &Lifecycle) -> Transport {
+fn transport(
+    service: Arc<Service>,
+    authenticator: Arc<Authenticator>,
+    config: &Config,
+    lifecycle: &Lifecycle,
+) -> Transport {
     Transport {
         service,
+        authenticator,
         tasks: lifecycle.tasks.clone(),
         stopping: lifecycle.stopping.clone(),
         json_response: config.server.json_response,
@@ -168,6 +173,21 @@ async fn open(config: &Config) -> Result<Store, StartError> {
         tracing::warn!("{warning}");
     }
     Ok(store)
+}
+
+/// Tells callers by their keys, and reads what changes of those until the process ends.
+fn authenticate(
+    store: &Store,
+    apart: Store,
+    shared: Option<KeyCache>,
+    ambient: &Ambient,
+    lifecycle: &Lifecycle,
+) -> Arc<Authenticator> {
+    let (watch, clock) = (KeyWatch::new(apart), ambient.clock.clone());
+    let authenticator = Arc::new(Authenticator::new(store.clone(), watch, shared, clock));
+    let (watching, drained) = (authenticator.clone(), lifecycle.drained.clone());
+    lifecycle.keepers.spawn(async move { watching.watch().keep(&drained).await });
+    authenticator
 }
 
 /// Stores what sessions are sent, and learns what happens on other replicas, until the process ends.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
 use super::bus::{Heard, Listener, MAX_WAITING};
 use super::changes::{Change, Wishes};
@@ -100,12 +99,6 @@ impl Subscription {
     pub fn result(&self) -> Result<Vec<u8>, RpcError> {
         let form = Form::Modern { lists_fresh_ms: 0 };
         render::result(form, &self.id, Unsubscribed::new(&self.id))
-    }
-
-    /// When the caller's key ends, if it does.
-    #[must_use]
-    pub fn ends_at(&self) -> Option<OffsetDateTime> {
-        self.caller.key().expires_at
     }
 
     fn message(&self, method: &str, mut params: Value) -> Vec<u8> {

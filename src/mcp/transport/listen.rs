@@ -1,7 +1,6 @@
 //! The stream of `subscriptions/listen`: an acknowledgement, what changes, and a result at its end.
 
 use std::future::ready;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Response;
@@ -40,17 +39,14 @@ async fn open(
     if !accepts_events(&parts.headers) {
         return Err(RpcError::not_acceptable());
     }
-    let Transport { service, stopping, .. } = transport;
-    let ambient = service.ambient.clone();
+    let Transport { service, authenticator, stopping, .. } = transport;
+    let age = sse::age(service.ambient.uuid()?.as_u64_pair().1);
+    let ended = authenticator.ended(&caller);
     let subscription = Subscription::open(service, caller, request).await?;
-    let mut age = sse::age(ambient.uuid()?.as_u64_pair().1);
-    if let Some(end) = subscription.ends_at() {
-        let left = Duration::try_from(end - ambient.clock.now());
-        age = age.min(left.unwrap_or_default());
-    }
     let end = async move {
         tokio::select! {
             () = tokio::time::sleep(age) => {}
+            () = ended => {}
             () = stopping.cancelled() => {}
         }
     };
@@ -65,7 +61,9 @@ async fn open(
     let (first, last) = (subscription.acknowledgement(), subscription.result()?);
     let messages = told(messages(subscription), end, (first, last));
     let events = messages.take_until(departed);
-    Ok(sse::response(events.map(|json| sse::message(String::from_utf8_lossy(&json)))))
+    let events = events.map(|json| sse::message(String::from_utf8_lossy(&json)));
+    // It has ended by its result then.
+    Ok(sse::response(events, std::future::pending()))
 }
 
 fn messages(subscription: Subscription) -> impl Stream<Item = Vec<u8>> + Send {

@@ -94,6 +94,7 @@ async fn run(
     let events = accepts_events(&parts.headers) && mode != JsonResponse::Always;
     let notices = if events { Notices::new(&request.meta, sender) } else { Notices::default() };
     let (proven, service) = (notices.proven(), transport.service);
+    let ended = transport.authenticator.ended(&caller);
     let mut call =
         Running::start(&transport.tasks, &parts.extensions, request.id.clone(), async move {
             service.modern(&caller, &request, &notices).await
@@ -111,14 +112,14 @@ async fn run(
         Some(notice) = inbox.recv() => Some(notice),
         () = slow => None,
     };
-    sse::response(answering::events(first, inbox, call))
+    sse::response(answering::events(first, inbox, call), ended)
 }
 
 /// An answer before which nothing was said. One with a status of its own is JSON in any case.
 fn at_once(answer: HttpAnswer, mode: JsonResponse) -> Response<Body> {
     if mode == JsonResponse::Never && answer.status == 200 {
         let message = sse::message(String::from_utf8_lossy(&answer.body));
-        return sse::response(stream::iter([message]));
+        return sse::response(stream::iter([message]), std::future::pending());
     }
     response(answer)
 }

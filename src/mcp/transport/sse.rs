@@ -22,9 +22,12 @@ pub(super) fn age(jitter: u64) -> Duration {
     MIN_AGE + Duration::from_secs(jitter % SPREAD_SECONDS)
 }
 
-/// `events` as a response.
-pub(super) fn response(events: impl Stream<Item = Sse> + Send + 'static) -> Response<Body> {
-    let bytes = kept_alive(events).map(Ok::<_, Infallible>);
+/// `events` as a response; it ends with them, or once its caller has `ended`.
+pub(super) fn response(
+    events: impl Stream<Item = Sse> + Send + 'static,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> Response<Body> {
+    let bytes = kept_alive(events).take_until(ended).map(Ok::<_, Infallible>);
     let mut response = Response::new(Body::from_stream(bytes));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -147,6 +147,18 @@ impl Client {
         self.ok("write_memory_bank_file", json!({ "filename": filename, "content": content })).await
     }
 
+    /// A notification that means nothing: answered 202 by who lets the key in, without a transaction.
+    pub async fn tell_nothing(&self) -> Reply {
+        Reply::of(self.nothing()).await
+    }
+
+    /// The same before it is sent.
+    pub fn nothing(&self) -> RequestBuilder {
+        let body = json!({ "jsonrpc": "2.0", "method": "notifications/nothing" });
+        let request = self.request(Method::POST).header("content-type", "application/json");
+        request.header("mcp-protocol-version", MODERN).body(body.to_string())
+    }
+
     /// Ends the session.
     pub async fn delete(&self) -> Reply {
         Reply::of(self.request(Method::DELETE)).await

@@ -53,8 +53,8 @@ impl Handler for Talker {
         None
     }
 
-    fn uri(&self, target: &str) -> String {
-        target.to_owned()
+    fn target(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn writes(&self, _: &Method<'_>) -> bool {
