@@ -12,7 +12,6 @@ mod poller;
 mod untold;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
@@ -31,9 +30,6 @@ use followers::Followers;
 use listeners::Listeners;
 use poller::Reader;
 use untold::Untold;
-
-/// How long signals are kept for the replicas to read.
-pub const SIGNALS_KEPT: Duration = Duration::from_mins(5);
 
 /// What is done at once when a call is cancelled, a question answered or a session ended, on whatever
 /// replica. It must not wait for anything.

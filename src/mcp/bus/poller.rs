@@ -5,8 +5,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Bus, SIGNALS_KEPT};
-use crate::model::SignalKind;
+use super::Bus;
+use crate::model::{SIGNALS_KEPT, SignalKind};
 use crate::store::StoreError;
 use crate::store::pg::signals;
 use crate::store::pg::streams;
