@@ -17,3 +17,4 @@ mod rest;
 mod store;
 mod streams;
 mod tenancy;
+mod worker;
