@@ -15,8 +15,7 @@ fn role_of(statement: &Statement) -> &'static str {
         Some(
             ("keys" | "purge", _)
             | ("events", "store")
-            | ("key_changes", "read")
-            | ("signals", "read")
+            | ("key_changes" | "signals", "read")
             | ("streams", "renew" | "heads"),
         ) => "app_server",
         _ => "app_user",

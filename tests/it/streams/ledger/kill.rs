@@ -13,7 +13,7 @@ use super::replica::{self, Replica, serve_if_told};
 use super::task::Task;
 use crate::harness::{Client, Database, Events, Server, eventually};
 
-const CALLS: u64 = 100;
+const CALLS: usize = 100;
 /// The replica dies when so many calls are on their way, …
 const RUNNING: usize = 50;
 /// … and so many done.
@@ -61,14 +61,13 @@ impl Scene {
         let client = survivor.session(&database.editor("a").await).await;
         let (stages, leaving) = (Arc::new(Stages::default()), CancellationToken::new());
         let mut calls = JoinSet::new();
-        for id in 0..CALLS {
+        for id in (0..).take(CALLS) {
             let task = Task { pause_ms: 30, ..Task::new(id, COUNTED) };
             calls.spawn(call(task, client.at(&replica.url), stages.clone(), leaving.clone()));
         }
         in_all_stages(&stages).await;
         let books = Books::of(&database).await;
-        let (_survivor, _database) = (survivor, database);
-        Self { replica, calls, leaving, client, books, _survivor, _database }
+        Self { replica, calls, leaving, client, books, _survivor: survivor, _database: database }
     }
 
     /// Calls of which nothing was heard are looked up.
@@ -149,7 +148,7 @@ async fn in_all_stages(stages: &Stages) {
     eventually("calls in all stages", async || {
         let (sent, heard, done) =
             (number(&stages.sent), number(&stages.heard), number(&stages.done));
-        assert!(sent < CALLS as usize || sent - done >= RUNNING, "too late: {sent} {heard} {done}");
+        assert!(sent < CALLS || sent - done >= RUNNING, "too late: {sent} {heard} {done}");
         (sent - done >= RUNNING && done >= DONE).then_some(())
     })
     .await;
