@@ -577,7 +577,7 @@ CREATE TRIGGER memberships_changed AFTER UPDATE OF role ON public.memberships
   EXECUTE FUNCTION app.signal_changed_rights();
 CREATE TRIGGER memberships_ended AFTER DELETE ON public.memberships
   FOR EACH ROW EXECUTE FUNCTION app.signal_changed_rights();
-CREATE TRIGGER api_keys_changed AFTER UPDATE OF scopes, expires_at, revoked_at ON public.api_keys
+CREATE TRIGGER api_keys_rights_changed AFTER UPDATE OF scopes, expires_at, revoked_at ON public.api_keys
   FOR EACH ROW WHEN ((OLD.scopes, OLD.expires_at, OLD.revoked_at)
                      IS DISTINCT FROM (NEW.scopes, NEW.expires_at, NEW.revoked_at))
   EXECUTE FUNCTION app.signal_changed_rights();
@@ -834,24 +834,55 @@ BEGIN
 END
 $$;
 
--- Sessions whose time is over, with their streams and events.
+-- Sessions whose time is over. One may have millions of events: as long as these, or then the streams, are
+-- as many as a call deletes, no session goes, and the call gives how many these were.
 CREATE FUNCTION app.purge_sessions(max_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  purged bigint;
+  projects uuid[];
+  ids      text[];
+  purged   bigint;
 BEGIN
-  DELETE FROM public.sessions s
-   USING (
+  SELECT array_agg(gone.project_id), array_agg(gone.id)
+    INTO projects, ids
+    FROM (
            SELECT old.project_id, old.id
              FROM public.sessions old
             WHERE old.expires_at <= now()
             ORDER BY old.expires_at
             LIMIT max_rows
               FOR UPDATE OF old SKIP LOCKED
+         ) gone;
+  DELETE FROM public.mcp_events e
+   USING (
+           SELECT old.project_id, old.stream_id, old.seq
+             FROM unnest(projects, ids) AS ended (project_id, id)
+             JOIN public.streams s ON s.project_id = ended.project_id AND s.session_id = ended.id
+             JOIN public.mcp_events old ON old.project_id = s.project_id AND old.stream_id = s.id
+            LIMIT max_rows
+         ) gone
+   WHERE e.project_id = gone.project_id AND e.stream_id = gone.stream_id AND e.seq = gone.seq;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  IF purged >= max_rows THEN
+    RETURN purged;
+  END IF;
+  DELETE FROM public.streams s
+   USING (
+           SELECT old.project_id, old.id
+             FROM unnest(projects, ids) AS ended (project_id, id)
+             JOIN public.streams old ON old.project_id = ended.project_id AND old.session_id = ended.id
+            LIMIT max_rows
          ) gone
    WHERE s.project_id = gone.project_id AND s.id = gone.id;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  IF purged >= max_rows THEN
+    RETURN purged;
+  END IF;
+  DELETE FROM public.sessions s
+   USING unnest(projects, ids) AS ended (project_id, id)
+   WHERE s.project_id = ended.project_id AND s.id = ended.id;
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
 END

@@ -20,6 +20,7 @@ use crate::store::kv::{KeyCache, Redis, Wakes};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
 use crate::store::{ConnectError, Store};
+use crate::worker::Purge;
 
 /// Why the server does not start. Each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -101,6 +102,7 @@ pub async fn build_with(
     let authenticator = authenticate(&store, apart.clone(), shared, &ambient, lifecycle);
     let (streams, bus) = keep_streams(lease, apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
+    keep_clean(apart.clone(), &bus, config, &ambient, lifecycle);
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
     let usage = count_usage(apart, &ambient, lifecycle);
     let rest = Arc::new(Rest {
@@ -120,18 +122,12 @@ pub async fn build_with(
         sealer,
         call_timeout: config.server.request_timeout,
         session_ttl: config.server.session_ttl,
+        max_sessions: config.server.max_sessions,
         streams,
         bus,
         handler,
     });
-    let transport = Transport {
-        service,
-        authenticator: authenticator.clone(),
-        tasks: lifecycle.tasks.clone(),
-        stopping: lifecycle.stopping.clone(),
-        json_response: config.server.json_response,
-        max_body_bytes: config.server.max_body_bytes,
-    };
+    let transport = transport(service, authenticator.clone(), config, lifecycle);
     let request_timeout = config.server.request_timeout;
     let trusted_proxies = config.edge.trusted_proxies.clone();
     let loopback = config.server.address.ip().is_loopback();
@@ -148,6 +144,22 @@ pub async fn build_with(
         request_timeout,
     };
     Ok(router(edge))
+}
+
+fn transport(
+    service: Arc<Service>,
+    authenticator: Arc<Authenticator>,
+    config: &Config,
+    lifecycle: &Lifecycle,
+) -> Transport {
+    Transport {
+        service,
+        authenticator,
+        tasks: lifecycle.tasks.clone(),
+        stopping: lifecycle.stopping.clone(),
+        json_response: config.server.json_response,
+        max_body_bytes: config.server.max_body_bytes,
+    }
 }
 
 /// The database, proven to be one to serve on.
@@ -199,6 +211,24 @@ fn keep_streams(
     let (leased, drained) = (streams.clone(), lifecycle.drained.clone());
     lifecycle.keepers.spawn(async move { leased.keep(&store, &drained).await });
     Ok((streams, bus))
+}
+
+/// Purges what is old until the process ends.
+fn keep_clean(
+    store: Store,
+    bus: &Arc<Bus>,
+    config: &Config,
+    ambient: &Ambient,
+    lifecycle: &Lifecycle,
+) {
+    let (bus, drained) = (bus.clone(), lifecycle.drained.clone());
+    let purge = Purge {
+        store,
+        ambient: ambient.clone(),
+        event_retention: config.server.event_retention,
+        announce: Box::new(move || bus.wake()),
+    };
+    lifecycle.keepers.spawn(async move { purge.keep(&drained).await });
 }
 
 /// Counts calls, and stores that until the process ends.

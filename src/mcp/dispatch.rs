@@ -34,6 +34,8 @@ pub struct Service {
     pub call_timeout: Duration,
     /// How long an unused session lives.
     pub session_ttl: Duration,
+    /// How many a key may have open.
+    pub max_sessions: u32,
     /// The streams of sessions.
     pub streams: Streams,
     /// What happens on other replicas.

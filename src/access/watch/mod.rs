@@ -27,7 +27,7 @@ use crate::store::pg::keys::KeyRecord;
 use knowledge::Knowledge;
 use reliance::{Reliance, Relying};
 
-pub use poller::{BLIND, PERIOD};
+pub use poller::{BLIND, CHANGES_KEPT, PERIOD};
 
 /// How long a look at the changes vouches for what is remembered, counted from when it began: with
 /// whatever else a call does, less than a second. A few looks may fail before nothing is believed.

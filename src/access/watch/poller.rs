@@ -18,6 +18,9 @@ const GAP: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After so long without a read that succeeded, who holds a stream open is let go.
 pub const BLIND: Duration = Duration::from_secs(5);
+/// How long changes are kept for the replicas to read, from the statement that wrote them: their
+/// transactions are committed earlier than that.
+pub const CHANGES_KEPT: Duration = Duration::from_hours(24);
 /// After so long without a read, changes may have been purged before they were read.
 const MAX_ABSENCE: Duration = Duration::from_hours(1);
 

@@ -184,6 +184,17 @@ impl RpcError {
         Self::new(404, -32001, "this session has ended: initialize again")
     }
 
+    /// The caller's key has as many sessions as it may have, all of them in use. With status 200, which
+    /// is what makes every client show the sentence; a 404 would make it initialise at once again.
+    #[must_use]
+    pub fn too_many_sessions(most: u32) -> Self {
+        let message = format!(
+            "this API key has {most} open sessions, the most that are allowed, and each was used in \
+             the last hour: end some with DELETE, or use another key"
+        );
+        Self::new(200, -32603, message)
+    }
+
     /// No stream of the session has such an event: one answer, whatever the reason.
     #[must_use]
     pub fn event_unknown() -> Self {

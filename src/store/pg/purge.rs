@@ -41,7 +41,8 @@ pub async fn streams(
     purge(store, &STREAMS, &[&before, &max_rows]).await
 }
 
-/// Sessions whose time is over, with their streams and events.
+/// Sessions whose time is over, once they have fewer than `max_rows` events and streams; before, it is
+/// these that go.
 ///
 /// # Errors
 /// See [`StoreError`].

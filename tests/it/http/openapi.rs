@@ -8,7 +8,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::edge::made_up;
-use super::outage::admit;
 use crate::harness::{Client, Database, MODERN, Reply, Server, accepting, eventually, mbmcp};
 use crate::tenancy::ROUTES;
 
@@ -287,7 +286,7 @@ async fn the_server_answers_as_documented_and_all_that_is_documented() {
         let from_page = get(path).header("origin", "https://evil.test");
         checked.reply(path, "get", &Reply::of(from_page).await);
     }
-    admit(&database, false).await;
+    database.admit(false).await;
     for endpoint in &endpoints {
         endpoint.outage(&mut checked).await;
     }

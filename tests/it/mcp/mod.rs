@@ -12,5 +12,6 @@ mod resources;
 mod rights;
 mod rounds;
 mod search;
+mod session_cap;
 mod sessions;
 mod writes;

@@ -15,7 +15,7 @@ fn role_of(statement: &Statement) -> &'static str {
         Some(
             ("keys" | "purge", _)
             | ("events", "store")
-            | ("signals", "read")
+            | ("key_changes" | "signals", "read")
             | ("streams", "renew" | "heads"),
         ) => "app_server",
         _ => "app_user",

@@ -3,6 +3,7 @@
 mod announcements;
 mod batches;
 mod calls;
+mod caps;
 mod isolation;
 mod ledger;
 mod questions;

@@ -8,14 +8,20 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use mbmcp::app::Parts;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use super::counting::Counting;
 use crate::harness::{Database, Login, Server, eventually};
 
 /// Tells the process that it is a replica, and of what.
 const TOLD: &str = "LEDGER_REPLICA";
+
+/// The longest that it may take to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What it is told.
 #[derive(Serialize, Deserialize)]
@@ -68,6 +74,23 @@ impl Replica {
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
     }
+
+    /// Stops all that it does, as if its machine stood still.
+    pub fn freeze(&self) {
+        kill(self.id(), Signal::SIGSTOP).unwrap();
+    }
+
+    /// Lets it go on, and waits until it has done what it had begun.
+    pub async fn thaw_and_stop(&mut self) {
+        kill(self.id(), Signal::SIGCONT).unwrap();
+        drop(self.child.stdin.take());
+        let ended = timeout(PATIENCE, self.child.wait()).await.expect("it stops in time");
+        assert!(ended.unwrap().success());
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_raw(self.child.id().expect("it runs").try_into().unwrap())
+    }
 }
 
 /// A replica in this process.
@@ -91,5 +114,7 @@ pub async fn serve_if_told() -> bool {
     fs::rename(&draft, &url_file).unwrap();
     let wait = || std::io::stdin().read_to_end(&mut Vec::new());
     tokio::task::spawn_blocking(wait).await.unwrap().unwrap();
+    server.lifecycle.stopping.cancel();
+    server.lifecycle.keepers.wait().await;
     true
 }

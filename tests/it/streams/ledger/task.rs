@@ -27,7 +27,7 @@ pub struct Task {
 impl Task {
     /// Counts to `to` in small steps; every other task writes.
     pub fn new(id: u64, to: u32) -> Self {
-        let document = (id % 2 == 0).then(|| format!("call-{id}.md"));
+        let document = (id.is_multiple_of(2)).then(|| format!("call-{id}.md"));
         Self { id, to, pause_ms: 4, burst: 1, padding: 0, document }
     }
 
