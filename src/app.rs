@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator, Usage, usage};
+use crate::access::{AdminToken, Authenticator, KeyWatch, Usage, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
@@ -20,6 +20,7 @@ use crate::store::kv::{KeyCache, Redis, Wakes};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
 use crate::store::{ConnectError, Store};
+use crate::worker::Purge;
 
 /// Why the server does not start. Each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -98,10 +99,10 @@ pub async fn build_with(
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
     let shared =
         redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
-    let clock = ambient.clock.clone();
-    let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
+    let authenticator = authenticate(&store, apart.clone(), shared, &ambient, lifecycle);
     let (streams, bus) = keep_streams(lease, apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
+    keep_clean(apart.clone(), &bus, config, &ambient, lifecycle);
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
     let usage = count_usage(apart, &ambient, lifecycle);
     let rest = Arc::new(Rest {
@@ -121,17 +122,12 @@ pub async fn build_with(
         sealer,
         call_timeout: config.server.request_timeout,
         session_ttl: config.server.session_ttl,
+        max_sessions: config.server.max_sessions,
         streams,
         bus,
         handler,
     });
-    let transport = Transport {
-        service,
-        tasks: lifecycle.tasks.clone(),
-        stopping: lifecycle.stopping.clone(),
-        json_response: config.server.json_response,
-        max_body_bytes: config.server.max_body_bytes,
-    };
+    let transport = transport(service, authenticator.clone(), config, lifecycle);
     let request_timeout = config.server.request_timeout;
     let trusted_proxies = config.edge.trusted_proxies.clone();
     let loopback = config.server.address.ip().is_loopback();
@@ -150,6 +146,22 @@ pub async fn build_with(
     Ok(router(edge))
 }
 
+fn transport(
+    service: Arc<Service>,
+    authenticator: Arc<Authenticator>,
+    config: &Config,
+    lifecycle: &Lifecycle,
+) -> Transport {
+    Transport {
+        service,
+        authenticator,
+        tasks: lifecycle.tasks.clone(),
+        stopping: lifecycle.stopping.clone(),
+        json_response: config.server.json_response,
+        max_body_bytes: config.server.max_body_bytes,
+    }
+}
+
 /// The database, proven to be one to serve on.
 async fn open(config: &Config) -> Result<Store, StartError> {
     let store = Store::new(&config.database)?;
@@ -161,6 +173,21 @@ async fn open(config: &Config) -> Result<Store, StartError> {
         tracing::warn!("{warning}");
     }
     Ok(store)
+}
+
+/// Tells callers by their keys, and reads what changes of those until the process ends.
+fn authenticate(
+    store: &Store,
+    apart: Store,
+    shared: Option<KeyCache>,
+    ambient: &Ambient,
+    lifecycle: &Lifecycle,
+) -> Arc<Authenticator> {
+    let (watch, clock) = (KeyWatch::new(apart), ambient.clock.clone());
+    let authenticator = Arc::new(Authenticator::new(store.clone(), watch, shared, clock));
+    let (watching, drained) = (authenticator.clone(), lifecycle.drained.clone());
+    lifecycle.keepers.spawn(async move { watching.watch().keep(&drained).await });
+    authenticator
 }
 
 /// Stores what sessions are sent, and learns what happens on other replicas, until the process ends.
@@ -184,6 +211,24 @@ fn keep_streams(
     let (leased, drained) = (streams.clone(), lifecycle.drained.clone());
     lifecycle.keepers.spawn(async move { leased.keep(&store, &drained).await });
     Ok((streams, bus))
+}
+
+/// Purges what is old until the process ends.
+fn keep_clean(
+    store: Store,
+    bus: &Arc<Bus>,
+    config: &Config,
+    ambient: &Ambient,
+    lifecycle: &Lifecycle,
+) {
+    let (bus, drained) = (bus.clone(), lifecycle.drained.clone());
+    let purge = Purge {
+        store,
+        ambient: ambient.clone(),
+        event_retention: config.server.event_retention,
+        announce: Box::new(move || bus.wake()),
+    };
+    lifecycle.keepers.spawn(async move { purge.keep(&drained).await });
 }
 
 /// Counts calls, and stores that until the process ends.

@@ -24,6 +24,7 @@ impl Service {
         params: Option<&RawValue>,
         toolsets: Option<&Toolsets>,
     ) -> Result<HttpAnswer, RpcError> {
+        call_log::note(|fields| fields.method = Some("initialize"));
         let new = introduction(caller, method::read("initialize", params)?, toolsets)?;
         call_log::note(|fields| fields.client = Some(new.client_name.clone()));
         let result = InitializeResult::new(self.handler.capabilities())

@@ -30,4 +30,4 @@ pub use ids::{DocumentId, KeyId, ProjectId, StreamId, UserId};
 pub use rights::{Right, Role, Scope, Scopes};
 pub use seal::Sealer;
 pub use secret::Secret;
-pub use signal::{Signal, SignalKind};
+pub use signal::{SIGNALS_KEPT, Signal, SignalKind};

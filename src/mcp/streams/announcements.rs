@@ -130,8 +130,7 @@ impl Announcements {
     }
 
     fn say(&self, heard: &[Heard]) {
-        let uri = |target: &str| self.service.handler.uri(target);
-        let changes = self.wishes.of(heard, uri, self.caller.tenant().user());
+        let changes = self.wishes.of(heard, self.caller.tenant().user());
         for (method, params) in changes.iter().map(Change::notification) {
             self.stream.say(&String::from_utf8_lossy(&render::notification(method, &params)));
         }
@@ -173,8 +172,9 @@ impl Service {
             find_session(tx, caller, session).await?;
             Ok::<_, RpcError>(sessions::subscriptions(tx, tenant, session).await?)
         });
+        let (offered, target) = (self.handler.capabilities(), |uri: &str| self.handler.target(uri));
         match read.await {
-            Ok(uris) => Ok(uris.map(|uris| Wishes::of_session(&self.handler.capabilities(), uris))),
+            Ok(uris) => Ok(uris.map(|uris| Wishes::of_session(&offered, uris, target))),
             Err(error) if error == RpcError::session_unknown() => Ok(None),
             Err(error) => Err(error),
         }

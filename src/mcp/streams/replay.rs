@@ -191,6 +191,10 @@ async fn look(
     let Some(found) = streams::find(tx, tenant, session, at.stream).await? else {
         return Ok(None);
     };
-    let events = events::after(tx, tenant, at.stream, at.seq, PAGE).await?;
+    let mut events = events::after(tx, tenant, at.stream, at.seq, PAGE).await?;
+    // Behind a gap, which a purge leaves for a moment, they are as good as gone.
+    let first = events.first().map_or(0, |event| event.seq);
+    let in_order = events.iter().zip(first..).take_while(|(event, seq)| event.seq == *seq).count();
+    events.truncate(in_order);
     Ok(Some(Look { found, events }))
 }

@@ -208,14 +208,15 @@ impl Call {
     fn stream_of(self, call: Running, version: &str) -> Response<Body> {
         let Self { transport, caller, request, stream, unread, .. } = self;
         let beginning = stream.beginning();
-        let service = transport.service.clone();
+        let (service, ended) = (transport.service.clone(), transport.authenticator.ended(&caller));
         in_a_task(&transport, async move {
             let answer = call.await.unwrap_or_else(|error| Some(request.refused(panicked(&error))));
             service.end_stream(&caller, &stream, answer).await;
         });
         let jitter = beginning.stream.0.as_u64_pair().1;
         let (source, stopping) = (Source::Call(unread), transport.stopping);
-        sse::response(session_stream::events(source, version, Some(beginning), jitter, stopping))
+        let events = session_stream::events(source, version, Some(beginning), jitter, stopping);
+        sse::response(events, ended)
     }
 }
 

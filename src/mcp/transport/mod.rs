@@ -8,6 +8,7 @@ mod departure;
 mod get;
 mod headers;
 mod legacy;
+mod listen;
 mod mirrored;
 mod modern;
 mod not_allowed;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Service;
+use crate::access::Authenticator;
 use crate::config::JsonResponse;
 
 pub use departure::Departure;
@@ -33,6 +35,8 @@ pub use departure::Departure;
 pub struct Transport {
     /// Answers the messages.
     pub service: Arc<Service>,
+    /// Knows when a caller is none any more.
+    pub authenticator: Arc<Authenticator>,
     /// Calls in flight, which a stop waits for.
     pub tasks: TaskTracker,
     /// When answers are JSON, and when streams.

@@ -15,11 +15,6 @@ use crate::mcp::wire::version;
 
 /// How long a client waits before it resumes.
 const RETRY: Duration = Duration::from_millis(500);
-/// A connection ends this long after its beginning, and its client resumes: what balances load or was
-/// restarted gets its share of old clients.
-const MIN_AGE: Duration = Duration::from_mins(12);
-/// Or up to so many seconds later, so that not all end at once.
-const SPREAD_SECONDS: u64 = 180;
 
 /// Where a stream comes from.
 pub(super) enum Source {
@@ -72,10 +67,9 @@ pub(super) fn events(
     if let Some(beginning) = beginning.filter(|_| primed) {
         ready.push_back(Sse::default().id(beginning.to_string()).retry_duration(RETRY).data(""));
     }
-    let age = MIN_AGE + Duration::from_secs(jitter % SPREAD_SECONDS);
     // A call of an older version lives as long as it runs.
     let ends = primed || source.can_move();
-    let end = ends.then(|| Instant::now() + age);
+    let end = ends.then(|| Instant::now() + sse::age(jitter));
     let resumable = !ready.is_empty();
     let connection = Connection { source, ready, end, resumable, stopping, ended: false };
     stream::unfold(connection, async |mut connection| {

@@ -53,6 +53,11 @@ impl Events {
         }
     }
 
+    /// Reads as long as nothing but comments comes: gives what came, or that the connection has ended.
+    pub async fn comments_only(&mut self) -> Option<Sse> {
+        self.coming.next().await.flatten()
+    }
+
     /// All messages up to the end of the connection.
     pub async fn rest(&mut self) -> Vec<Value> {
         let mut messages = Vec::new();

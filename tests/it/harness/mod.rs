@@ -14,7 +14,7 @@ mod server;
 mod traefik;
 mod wait;
 
-pub use client::{Client, MODERN, Reply, modern_meta};
+pub use client::{Client, MODERN, Reply, accepting, modern_meta};
 pub use database::{Database, Login, TestKey};
 pub use events::Events;
 pub use port::free_port;
@@ -49,6 +49,14 @@ pub fn pg_bin() -> Option<std::path::PathBuf> {
 pub fn seconds_of_load() -> std::time::Duration {
     let seconds = std::env::var("TEST_LOAD_SECONDS").ok();
     let seconds = seconds.map_or(6, |text| text.parse().expect("TEST_LOAD_SECONDS is a number"));
+    std::time::Duration::from_secs(seconds)
+}
+
+/// How long a test of silence is silent: `TEST_SILENCE_SECONDS`, or longer than what it configures.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn seconds_of_silence() -> std::time::Duration {
+    let seconds = std::env::var("TEST_SILENCE_SECONDS").ok();
+    let seconds = seconds.map_or(4, |text| text.parse().expect("TEST_SILENCE_SECONDS is a number"));
     std::time::Duration::from_secs(seconds)
 }
 

@@ -51,9 +51,19 @@ impl Server {
         url: &str,
         variables: &[(&str, &str)],
     ) -> Result<Self, StartError> {
+        Self::amid(Ambient::default(), parts, url, variables).await
+    }
+
+    /// The same with a time and randomness of its own.
+    pub async fn amid(
+        ambient: Ambient,
+        parts: Parts,
+        url: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
         let config = config(url, variables);
         let lifecycle = Lifecycle::default();
-        let router = app::build_with(parts, &config, Ambient::default(), &lifecycle).await?;
+        let router = app::build_with(parts, &config, ambient, &lifecycle).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopping = lifecycle.clone();

@@ -15,6 +15,7 @@ fn role_of(statement: &Statement) -> &'static str {
         Some(
             ("keys" | "purge", _)
             | ("events", "store")
+            | ("key_changes", "read")
             | ("signals", "read")
             | ("streams", "renew" | "heads"),
         ) => "app_server",

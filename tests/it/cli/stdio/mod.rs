@@ -91,12 +91,17 @@ impl Stdio {
         message
     }
 
-    /// Sends a request and gives its answer, which must be the next line.
+    /// Sends a request and gives its answer, which must be the next line but for what the server tells
+    /// by itself.
     pub async fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
         self.send(id, method, params).await;
-        let answer = self.next().await;
-        assert_eq!(answer["id"], id, "{answer}");
-        answer
+        loop {
+            let message = self.next().await;
+            if message.get("method").is_none() {
+                assert_eq!(message["id"], id, "{message}");
+                return message;
+            }
+        }
     }
 
     /// Calls a tool that must succeed and gives its structured result.

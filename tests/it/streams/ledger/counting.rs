@@ -91,8 +91,8 @@ impl Handler for Counting {
         self.tools.iter().find(|tool| tool.name == name)
     }
 
-    fn uri(&self, target: &str) -> String {
-        target.to_owned()
+    fn target(&self, uri: &str) -> Option<String> {
+        Some(uri.to_owned())
     }
 
     fn writes(&self, method: &Method<'_>) -> bool {
