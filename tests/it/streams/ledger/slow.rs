@@ -69,8 +69,15 @@ async fn who_does_not_read_is_cut_off_slows_nobody_and_reads_it_all_later() {
     // While the loud calls run, and when they have ended, which wait for no client.
     calls(&quick, 0..CALLS / 2, 1).await;
     all_closed(&books).await;
+    // Who resumes and does not read holds nothing either.
+    let mut again = Vec::new();
+    for (reading, _) in &unread {
+        let beginning = books.beginning(&reading.task).await;
+        again.push(slow.listen(beginning.as_deref()).await);
+    }
     calls(&quick, CALLS / 2..CALLS, 4).await;
 
+    drop(again);
     let elsewhere = slow.at(&other.url);
     let mut read = Vec::new();
     for (mut reading, connection) in unread {
