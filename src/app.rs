@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator, Usage, usage};
+use crate::access::{AdminToken, Authenticator, Limits, Usage, WrongKeys, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
@@ -15,7 +15,7 @@ use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, EntropyError, Sealer};
 use crate::rest::{RequestLimits, Rest};
-use crate::store::kv::{KeyCache, Redis, Wakes};
+use crate::store::kv::{KeyCache, RateLimits, Redis, Wakes};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
 use crate::store::{ConnectError, Store};
@@ -80,8 +80,12 @@ pub async fn build_with(
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
     let shared =
         redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
+    let counts = redis.clone().map(RateLimits::new);
+    let wrong = WrongKeys::new(counts.clone(), config.limits.window);
     let clock = ambient.clock.clone();
-    let authenticator = Arc::new(Authenticator::new(store.clone(), shared, clock));
+    let authenticator = Authenticator::new(store.clone(), shared, wrong, clock.clone());
+    let authenticator = Arc::new(authenticator);
+    let call_limits = Limits::new(config.limits, counts);
     let (streams, bus) = keep_streams(apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
@@ -89,6 +93,7 @@ pub async fn build_with(
     let rest = Arc::new(Rest {
         authenticator: authenticator.clone(),
         limits: limits(config),
+        call_limits: call_limits.clone(),
         store: store.clone(),
         ambient: ambient.clone(),
         sealer: sealer.clone(),
@@ -120,6 +125,8 @@ pub async fn build_with(
     let origins = Origins::new(config.edge.allowed_origins.clone(), loopback);
     let edge = Edge {
         authenticator,
+        limits: call_limits,
+        clock,
         admin_token,
         usage,
         rest,
@@ -182,5 +189,7 @@ fn limits(config: &Config) -> RequestLimits {
         body_bytes: config.server.max_body_bytes,
         seconds: config.server.request_timeout.as_secs(),
         session_hours: config.server.session_ttl.as_secs() / 3600,
+        calls_per_address: config.limits.per_address,
+        sessions_per_key: config.limits.initialize,
     }
 }

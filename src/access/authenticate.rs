@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::key::{ApiKey, KeyHash};
-use super::wrong_keys::WrongKeys;
+use super::limits::seconds;
+use super::wrong_keys::{Refusal, WrongKeys};
 use crate::model::{Actor, Clock, KeyId};
 use crate::store::kv::KeyCache;
 use crate::store::pg::keys::{self, KeyRecord};
-use crate::store::{Store, StoreError};
+use crate::store::{Crowd, Store, StoreError};
 use crate::telemetry::call_log;
 
 /// How long an answer, good or not, is taken from the process's own memory.
@@ -51,17 +52,32 @@ pub enum AuthError {
     )]
     Invalid,
     /// Too many wrong keys came from this address.
-    #[error("too many wrong API keys from your address; try again in {} s", seconds(.0))]
+    #[error("too many wrong API keys from your address; try again in {} s", seconds(*.0))]
     TooManyWrong(Duration),
     /// The key could not be looked up.
     #[error("the key cannot be checked now; try again soon")]
     Store(#[source] Arc<StoreError>),
 }
 
-/// Whole seconds, rounded up.
-#[must_use]
-pub fn seconds(wait: &Duration) -> u64 {
-    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+/// Why a key was not looked up.
+enum NotLookedUp {
+    Store(Arc<StoreError>),
+    TooManyWrong(Duration),
+}
+
+impl From<StoreError> for NotLookedUp {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<Refusal> for NotLookedUp {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooManyWrong(wait) => Self::TooManyWrong(wait),
+            Refusal::Busy => StoreError::Busy(Crowd::All).into(),
+        }
+    }
 }
 
 /// Turns presented keys into callers.
@@ -76,19 +92,13 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one.
+    /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one; who
+    /// guesses keys is stopped by `wrong`.
     #[must_use]
-    pub fn new(store: Store, shared: Option<KeyCache>, clock: Clock) -> Self {
+    pub fn new(store: Store, shared: Option<KeyCache>, wrong: WrongKeys, clock: Clock) -> Self {
         let builder = Cache::builder().max_capacity(MAX_CACHED).time_to_live(FRESH);
         let once_good = Cache::builder().max_capacity(MAX_CACHED).time_to_live(REMEMBERED_GOOD);
-        Self {
-            store,
-            shared,
-            cache: builder.build(),
-            once_good: once_good.build(),
-            wrong: WrongKeys::default(),
-            clock,
-        }
+        Self { store, shared, cache: builder.build(), once_good: once_good.build(), wrong, clock }
     }
 
     /// The caller who presented `key` from `address`.
@@ -133,23 +143,46 @@ impl Authenticator {
         let lost = |error: JoinError| {
             AuthError::Store(Arc::new(StoreError::Unavailable(error.to_string())))
         };
-        looking.await.map_err(lost)?.map_err(AuthError::Store)
+        looking.await.map_err(lost)?.map_err(|error| match &*error {
+            NotLookedUp::Store(cause) => AuthError::Store(cause.clone()),
+            NotLookedUp::TooManyWrong(wait) => AuthError::TooManyWrong(*wait),
+        })
     }
 
     async fn load(
         &self,
         hash: KeyHash,
         address: IpAddr,
-    ) -> Result<Option<Arc<KeyRecord>>, StoreError> {
+    ) -> Result<Option<Arc<KeyRecord>>, NotLookedUp> {
         let record = match self.load_shared(&hash).await {
             Some(record) => Some(record),
-            None => self.load_stored(&hash).await?,
+            None if self.once_good.contains_key(&hash) => {
+                let record = self.load_stored(&hash).await?;
+                if record.is_none() {
+                    self.wrong.count(address).await;
+                }
+                record
+            }
+            None => self.load_charged(&hash, address).await?,
         };
-        match &record {
-            Some(_) => self.once_good.insert(hash, ()).await,
-            None => self.wrong.count(address),
+        if record.is_some() {
+            self.once_good.insert(hash, ()).await;
         }
         Ok(record.map(Arc::new))
+    }
+
+    /// Asks Postgres for a key that may be a guess: charged before it is looked up.
+    async fn load_charged(
+        &self,
+        hash: &KeyHash,
+        address: IpAddr,
+    ) -> Result<Option<KeyRecord>, NotLookedUp> {
+        let look_up = self.wrong.begin(address).await?;
+        let loaded = self.load_stored(hash).await;
+        if !matches!(loaded, Ok(None)) {
+            self.wrong.forgive(look_up).await;
+        }
+        Ok(loaded?)
     }
 
     async fn load_shared(&self, hash: &KeyHash) -> Option<KeyRecord> {

@@ -15,6 +15,7 @@ mod row;
 mod statement;
 mod tenant;
 mod tls;
+mod turns;
 mod tx;
 pub mod walls;
 
@@ -22,4 +23,5 @@ pub use error::StoreError;
 pub use pool::{ConnectError, Store};
 pub use statement::Statement;
 pub use tenant::{Authority, Platform, Tenant};
+pub use turns::Crowd;
 pub use tx::Tx;

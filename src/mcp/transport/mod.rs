@@ -8,6 +8,7 @@ mod departure;
 mod get;
 mod headers;
 mod legacy;
+mod limited;
 mod mirrored;
 mod modern;
 mod not_allowed;
@@ -27,6 +28,7 @@ use super::Service;
 use crate::config::JsonResponse;
 
 pub use departure::Departure;
+pub use limited::limited;
 
 /// What the transport needs.
 #[derive(Clone)]

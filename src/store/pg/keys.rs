@@ -12,7 +12,7 @@ use crate::store::{Store, StoreError, Tenant};
 
 statements! {
     AUTHENTICATE = "keys.authenticate" (BYTEA)
-        "select key_id, project_id, user_id, scopes, expires_at, environment, \
+        "select key_id, project_id, user_id, scopes, expires_at, rate_limit, environment, \
          label, project_slug from app.authenticate_key($1)";
     REVOKE = "keys.revoke_presented" (BYTEA, UUID, TEXT, INET)
         "select app.revoke_presented_key($1, $2, $3, $4)";
@@ -31,6 +31,8 @@ pub struct KeyRecord {
     /// When it ends, if it does. Checked at every use.
     #[serde(with = "time::serde::timestamp::nanoseconds::option")]
     pub expires_at: Option<OffsetDateTime>,
+    /// Calls a minute.
+    pub rate_limit: i32,
     /// Whether it is a test key.
     pub test: bool,
     /// What people call it.
@@ -86,6 +88,7 @@ fn record(row: &Row) -> Result<KeyRecord, StoreError> {
         user: UserId(row.get("user_id")),
         scopes: Scopes::new(scopes.collect::<Result<Vec<_>, _>>()?),
         expires_at: row.get("expires_at"),
+        rate_limit: row.get("rate_limit"),
         test: row.get::<_, &str>("environment") == "test",
         label: row.get("label"),
         project_slug: row.get("project_slug"),

@@ -6,6 +6,7 @@ mod database;
 mod events;
 mod port;
 mod private_cluster;
+mod private_redis;
 mod process;
 mod proxy;
 mod rest;
@@ -17,6 +18,7 @@ pub use client::{Client, MODERN, Reply, modern_meta};
 pub use database::{Database, Login, TestKey};
 pub use port::free_port;
 pub use private_cluster::PrivateCluster;
+pub use private_redis::PrivateRedis;
 pub use process::{Process, mbmcp};
 pub use proxy::Proxy;
 pub use rest::{ADMIN_TOKEN, RestClient};
@@ -47,6 +49,16 @@ pub fn seconds_of_load() -> std::time::Duration {
     let seconds = std::env::var("TEST_LOAD_SECONDS").ok();
     let seconds = seconds.map_or(6, |text| text.parse().expect("TEST_LOAD_SECONDS is a number"));
     std::time::Duration::from_secs(seconds)
+}
+
+/// What lets all tests call from one address as often as they want.
+pub const NO_LIMITS: [(&str, &str); 2] =
+    [("RATE_LIMIT_PER_IP", "0"), ("RATE_LIMIT_INITIALIZE", "100000")];
+
+/// Whether what takes minutes is done as well: `TEST_REAL_MINUTES`.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn real_minutes() -> bool {
+    std::env::var_os("TEST_REAL_MINUTES").is_some()
 }
 
 /// The server secret of all test servers, so that they are replicas of each other.

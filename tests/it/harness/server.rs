@@ -1,5 +1,7 @@
 //! A server in the test's own process.
 
+use std::time::Duration;
+
 use mbmcp::app::{self, StartError};
 use mbmcp::config::{Config, Variables};
 use mbmcp::http::{Lifecycle, serve};
@@ -7,7 +9,7 @@ use mbmcp::mcp::{Handler, MemoryBank};
 use mbmcp::model::Ambient;
 use tokio::net::TcpListener;
 
-use super::{Client, Database, Login, SECRET, TestKey};
+use super::{Client, Database, Login, NO_LIMITS, SECRET, TestKey};
 
 /// A running server; stops with the test.
 pub struct Server {
@@ -41,7 +43,21 @@ impl Server {
         database: &Database,
         variables: &[(&str, &str)],
     ) -> Result<Self, StartError> {
-        let config = config(database, variables);
+        Self::configured(handler, config(database, variables)).await
+    }
+
+    /// A server whose minute is shorter.
+    pub async fn with_minute(
+        database: &Database,
+        variables: &[(&str, &str)],
+        minute: Duration,
+    ) -> Self {
+        let mut config = config(database, variables);
+        config.limits.window = minute;
+        Self::configured(Box::new(MemoryBank::new().unwrap()), config).await.unwrap()
+    }
+
+    async fn configured(handler: Box<dyn Handler>, config: Config) -> Result<Self, StartError> {
         let lifecycle = Lifecycle::default();
         let router = app::build_with(handler, &config, Ambient::default(), &lifecycle).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -70,5 +86,8 @@ fn config(database: &Database, variables: &[(&str, &str)]) -> Config {
     let mut all = Variables::of(variables.iter().copied());
     all.default_to("DATABASE_URL", database.url(Login::Server));
     all.default_to("SERVER_SECRET", SECRET);
+    for (name, value) in NO_LIMITS {
+        all.default_to(name, value);
+    }
     Config::read(all).unwrap()
 }

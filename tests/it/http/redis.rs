@@ -1,47 +1,14 @@
 //! Redis comes and goes, and cannot be used to pretend.
 
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{AsyncCommands as _, Client as RedisClient};
+use redis::{AsyncCommands as _, Client as RedisClient};
 use serde_json::json;
-use tokio::process::{Child, Command};
 
 use crate::harness::{
-    Client, Database, Login, Reply, Server, TestKey, eventually, redis_url, seconds_of_load,
+    Client, Database, Login, PrivateRedis, Reply, Server, TestKey, eventually, redis_url,
+    seconds_of_load,
 };
-
-/// A Redis of this test's own, which it may stop.
-struct PrivateRedis {
-    folder: tempfile::TempDir,
-    child: Option<Child>,
-}
-
-impl PrivateRedis {
-    fn absent() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), child: None }
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("redis")
-    }
-
-    fn url(&self) -> String {
-        format!("redis+unix://{}", self.socket().display())
-    }
-
-    fn start(&mut self) {
-        let mut command = Command::new("redis-server");
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]);
-        command.arg(self.socket()).stdout(Stdio::null()).kill_on_drop(true);
-        self.child = Some(command.spawn().expect("redis-server: run `make test`"));
-    }
-
-    async fn stop(&mut self) {
-        self.child.take().unwrap().kill().await.unwrap();
-    }
-}
 
 async fn redis_in_health(server: &Server) -> String {
     let health = reqwest::get(format!("{}/health", server.url)).await.unwrap();
@@ -148,7 +115,7 @@ async fn replica(database: &Database, prefix: &str) -> Server {
     Server::with(database, &variables).await
 }
 
-async fn connect() -> deadpool_redis::redis::aio::MultiplexedConnection {
+async fn connect() -> redis::aio::MultiplexedConnection {
     let client = RedisClient::open(redis_url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }
