@@ -147,14 +147,18 @@ impl Limiter {
             return Err(denied(refused));
         }
         if unheard == Unheard::NotAsked {
-            limits.iter().for_each(|limit| self.here.owe(limit, cost));
+            for limit in limits {
+                self.here.owe(limit, cost);
+            }
         }
         Ok(limits.iter().zip(&counts).map(standing).collect())
     }
 
     fn give_back_here(&self, limits: &[Limit], cost: u32) {
         if self.fallback == Fallback::Local {
-            limits.iter().for_each(|limit| self.here.give_back(limit, cost));
+            for limit in limits {
+                self.here.give_back(limit, cost);
+            }
         }
     }
 

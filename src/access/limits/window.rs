@@ -107,7 +107,7 @@ mod tests {
         let refused = window.take(quota, 1, at);
         assert_eq!((refused.taken, refused.used), (false, 3));
         assert_eq!(refused.wait, Duration::from_millis(60_500));
-        let almost = window.take(quota, 1, at + refused.wait - Duration::from_millis(1));
+        let almost = window.take(quota, 1, Duration::from_millis(60_999));
         assert_eq!((almost.taken, almost.wait), (false, Duration::from_millis(1)));
         assert!(window.take(quota, 3, at + refused.wait).taken);
     }

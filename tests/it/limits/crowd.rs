@@ -9,16 +9,29 @@ use tokio_postgres::Client as Connection;
 use crate::harness::{Client, Database, Login, Reply, Server, eventually};
 
 /// Holds the document that writers then wait for.
-async fn lock(database: &Database) -> Connection {
-    let owner = database.connect(Login::Superuser).await;
-    owner.batch_execute("begin; select from documents for update").await.unwrap();
-    owner
+struct Lock {
+    owner: Connection,
+    /// Inside a transaction Postgres tells the same all the time.
+    watching: Connection,
 }
 
-async fn waiting(owner: &Connection) -> i64 {
-    let sql = "select count(*) from pg_stat_activity \
-               where datname = current_database() and wait_event_type = 'Lock'";
-    owner.query_one(sql, &[]).await.unwrap().get(0)
+impl Lock {
+    async fn new(database: &Database) -> Self {
+        let owner = database.connect(Login::Superuser).await;
+        owner.batch_execute("begin; select from documents for update").await.unwrap();
+        Self { owner, watching: database.connect(Login::Superuser).await }
+    }
+
+    /// Statements that wait for it.
+    async fn waiting(&self) -> i64 {
+        let sql = "select count(*) from pg_stat_activity \
+                   where datname = current_database() and wait_event_type = 'Lock'";
+        self.watching.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    async fn release(self) {
+        self.owner.batch_execute("rollback").await.unwrap();
+    }
 }
 
 fn write(client: &Client, number: u64) -> impl Future<Output = Reply> + use<> {
@@ -41,17 +54,17 @@ async fn a_project_whose_calls_hang_leaves_connections_to_others() {
         server.session(&database.editor("b").await).await,
     ];
     loud.write("a.md", "before").await;
-    let owner = lock(&database).await;
+    let lock = Lock::new(&database).await;
     let mut writes = JoinSet::new();
     for number in 0..30 {
         writes.spawn(write(&loud, number));
     }
-    eventually("writers", async || (waiting(&owner).await > 0).then_some(())).await;
+    eventually("writers", async || (lock.waiting().await > 0).then_some(())).await;
     for number in 0..20 {
         let start = Instant::now();
         quiet.write(&format!("{number}.md"), "x").await;
         assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
-        assert!(waiting(&owner).await <= 2, "half of the connections");
+        assert!(lock.waiting().await <= 2, "half of the connections");
     }
     // Those that had no turn in time were told so.
     let mut refused = Vec::new();
@@ -63,7 +76,7 @@ async fn a_project_whose_calls_hang_leaves_connections_to_others() {
         assert_eq!(reply.headers["retry-after"], "1");
         assert!(reply.text.contains("of this project at once"), "{}", reply.text);
     }
-    owner.batch_execute("rollback").await.unwrap();
+    lock.release().await;
     let done = writes.join_all().await;
     assert_eq!(done.iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 200]);
     loud.write("a.md", "after").await;
@@ -82,10 +95,10 @@ async fn whoever_would_wait_too_long_is_sent_away_at_once() {
     let key = database.editor("a").await;
     let client = server.session(&key).await;
     client.write("a.md", "before").await;
-    let owner = lock(&database).await;
+    let lock = Lock::new(&database).await;
     let mut blocked = JoinSet::new();
     blocked.spawn(write(&client, 1));
-    eventually("a writer", async || (waiting(&owner).await == 1).then_some(())).await;
+    eventually("a writer", async || (lock.waiting().await == 1).then_some(())).await;
     let mut calls = JoinSet::new();
     for number in 2..42 {
         let client = client.numbered(number);
@@ -102,7 +115,7 @@ async fn whoever_would_wait_too_long_is_sent_away_at_once() {
     assert_eq!(refused.status, 503, "{}", refused.text);
     assert_eq!(refused.headers["content-type"], "application/problem+json");
     assert_eq!(refused.headers["retry-after"], "1");
-    owner.batch_execute("rollback").await.unwrap();
+    lock.release().await;
     assert_eq!(blocked.join_next().await.unwrap().unwrap().status, 200);
     // Who could wait is answered.
     assert!(calls.join_all().await.iter().all(|reply| reply.status == 200));

@@ -20,6 +20,9 @@ use crate::harness::{Client, Database, Reply, Server, redis_url};
 /// What stands for a minute.
 const MINUTE: Duration = Duration::from_secs(6);
 
+/// What a key has in it.
+const LIMIT: u32 = 20;
+
 /// A call: when it was sent, when it was answered, with what.
 #[derive(Clone, Copy, Debug)]
 struct Call {

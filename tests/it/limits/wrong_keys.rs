@@ -50,7 +50,7 @@ async fn guesses_from_one_network_are_not_looked_up_beyond_the_limit_and_others_
     let from = async |key: &str, from: &str| status(&http, &server.url, key, from).await;
     assert_eq!(from(&used, "2001:db8::beef").await, 200);
 
-    let guessing = guess(http.clone(), server.url.clone(), Duration::from_secs(2));
+    let guessing = guess(http.clone(), server.url.clone(), Duration::from_secs(1));
     let guessing = tokio::spawn(guessing);
     for (n, key) in keys.iter().enumerate() {
         // Never used before, from a network next to it.
@@ -63,8 +63,10 @@ async fn guesses_from_one_network_are_not_looked_up_beyond_the_limit_and_others_
     // Each that is said to be wrong was looked up.
     let looked_up = statuses.iter().filter(|status| **status == 401).count();
     assert!(statuses.len() > 500, "{}", statuses.len());
-    assert_eq!(looked_up, PER_MINUTE as usize, "of {}", statuses.len());
-    assert!(statuses.iter().all(|status| [401, 429].contains(status)));
+    assert!(looked_up <= PER_MINUTE as usize, "{looked_up} of {}", statuses.len());
+    // 503 where others of the address were looked up all the time.
+    assert!(statuses.iter().all(|status| [401, 429, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&429));
 }
 
 #[tokio::test]
@@ -92,7 +94,8 @@ async fn who_has_guessed_at_one_replica_is_stopped_at_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_one_address_few_keys_are_looked_up_at_once() {
     let database = Database::new().await;
-    let patient = [("DB_LOCK_TIMEOUT_MS", "60000"), ("DB_STATEMENT_TIMEOUT_MS", "60000")];
+    let names = ["DB_LOCK_TIMEOUT_MS", "DB_STATEMENT_TIMEOUT_MS", "DB_ACQUIRE_TIMEOUT_MS"];
+    let patient = names.map(|name| (name, "60000"));
     let server = Server::with(&database, &patient).await;
     let mut keys = Vec::new();
     for _ in 0..20 {
@@ -105,10 +108,12 @@ async fn of_one_address_few_keys_are_looked_up_at_once() {
         let (http, url) = (http.clone(), server.url.clone());
         calls.spawn(async move { status(&http, &url, &key, "192.0.2.1").await });
     }
+    // Inside a transaction Postgres tells the same all the time.
+    let watching = database.connect(Login::Owner).await;
     let waiting = async || -> i64 {
         let sql = "select count(*) from pg_stat_activity \
                    where datname = current_database() and wait_event_type = 'Lock'";
-        owner.query_one(sql, &[]).await.unwrap().get(0)
+        watching.query_one(sql, &[]).await.unwrap().get(0)
     };
     let mut most = 0;
     eventually("the look-ups", async || {
