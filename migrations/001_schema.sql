@@ -151,7 +151,9 @@ $$;
 -- A concurrent migration of another database in the same cluster waits in the
 -- GRANT until this transaction ends, and may then find the catalogue changed
 -- under its feet: hence the second and third try.
-CREATE PROCEDURE app.hand_over(target regprocedure, new_owner name)
+-- What the migrating owner shall still call needs a grant of the new owner:
+-- that of an owner goes over with the function.
+CREATE PROCEDURE app.hand_over(target regprocedure, new_owner name, still_call boolean DEFAULT false)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -159,6 +161,8 @@ DECLARE
   means    text    := CASE WHEN current_setting('server_version_num')::int >= 160000
                            THEN 'SET' ELSE 'MEMBER' END;
   borrowed boolean := NOT pg_has_role(current_user, new_owner, means);
+  migrator name    := current_user;
+  acting   text    := current_setting('role');
 BEGIN
   IF borrowed THEN
     FOR attempt IN 1 .. 20 LOOP
@@ -178,6 +182,12 @@ BEGIN
   EXECUTE format('ALTER ROUTINE %s OWNER TO %I', target, new_owner);
   EXECUTE format('REVOKE CREATE ON SCHEMA app FROM %I', new_owner);
 
+  IF still_call THEN
+    PERFORM set_config('role', new_owner, true);
+    EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', target, migrator);
+    PERFORM set_config('role', acting, true);
+  END IF;
+
   IF borrowed THEN
     EXECUTE format('REVOKE %I FROM CURRENT_USER', new_owner);
   END IF;
@@ -186,7 +196,7 @@ $$;
 
 CALL app.close_function('app.close_table(regclass)');
 CALL app.close_function('app.close_function(regprocedure)');
-CALL app.close_function('app.hand_over(regprocedure, name)');
+CALL app.close_function('app.hand_over(regprocedure, name, boolean)');
 
 -- The owner may act as the three roles of a server, so that one login can both
 -- migrate and serve (`mbmcp dev`). It never may act as the owners of functions.
@@ -474,20 +484,21 @@ ALTER TABLE public.key_usage ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY
 CALL app.close_table('public.key_usage');
 
 -- ---------------------------------------------------------------------------
--- key_changes: what replicas read to drop a key from their caches. Outlives
--- key and project, so no foreign key.
+-- key_changes: which keys are no longer what they were, for replicas that
+-- remember them. Outlives key and project, so no foreign key. Read as signals
+-- are, by the writer's transaction.
 -- ---------------------------------------------------------------------------
 CREATE TABLE public.key_changes (
   project_id  uuid         NOT NULL,
   id          uuid         NOT NULL,
+  xid         xid8         NOT NULL DEFAULT pg_current_xact_id(),
   key_id      uuid,        -- NULL: every key of the project
-  kind        text         NOT NULL,
-  changed_at  timestamptz  NOT NULL DEFAULT now(),
+  changed_at  timestamptz  NOT NULL DEFAULT clock_timestamp(),
 
-  CONSTRAINT key_changes_pkey      PRIMARY KEY (project_id, id),
-  CONSTRAINT key_changes_kind_form CHECK (kind ~ '^[a-z_]{1,40}$')
+  CONSTRAINT key_changes_pkey PRIMARY KEY (project_id, id)
 );
-CREATE INDEX key_changes_changed_at_idx ON public.key_changes (changed_at, id);
+CREATE INDEX key_changes_xid_idx        ON public.key_changes (xid);
+CREATE INDEX key_changes_changed_at_idx ON public.key_changes (changed_at);
 ALTER TABLE public.key_changes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.key_changes');
 
@@ -738,7 +749,8 @@ CREATE TABLE public.sessions (
   CONSTRAINT sessions_subscriptions_count   CHECK (cardinality(subscriptions) <= 256)
 );
 CREATE INDEX sessions_user_idx       ON public.sessions (project_id, user_id);
-CREATE INDEX sessions_key_idx        ON public.sessions (project_id, key_id);
+-- All that counting the sessions of a key asks for, its policy included: a thousand are counted by it alone.
+CREATE INDEX sessions_key_idx        ON public.sessions (project_id, key_id, user_id, expires_at);
 CREATE INDEX sessions_expires_at_idx ON public.sessions (expires_at);
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.sessions');

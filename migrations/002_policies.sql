@@ -178,6 +178,12 @@ CREATE POLICY tenant ON public.key_changes AS RESTRICTIVE TO app_user
   USING (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)))
   WITH CHECK (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)));
 
+CREATE POLICY worker_reads ON public.key_changes FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_inserts ON public.key_changes FOR INSERT TO app_worker WITH CHECK (true);
+CREATE POLICY worker_deletes ON public.key_changes FOR DELETE TO app_worker USING (true);
+CREATE POLICY worker_locks ON public.key_changes FOR UPDATE TO app_worker USING (true) WITH CHECK (false);
+GRANT SELECT, INSERT, DELETE, UPDATE (changed_at) ON public.key_changes TO app_worker;
+
 -- ---------------------------------------------------------------------------
 -- documents: viewers read, editors write, and sign what they write.
 -- Every UPDATE must set updated_by, or the row stays signed by another.
@@ -479,7 +485,7 @@ CREATE POLICY platform_insert ON public.audit_log FOR INSERT TO app_platform
 GRANT SELECT, INSERT ON public.audit_log TO app_platform;
 
 CREATE POLICY worker_insert ON public.audit_log FOR INSERT TO app_worker
-  WITH CHECK (actor_kind = 'key');
+  WITH CHECK (actor_kind IN ('key', 'cli'));
 GRANT INSERT ON public.audit_log TO app_worker;
 
 -- ---------------------------------------------------------------------------

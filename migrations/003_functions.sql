@@ -238,12 +238,17 @@ GRANT EXECUTE ON FUNCTION app.touch_keys(uuid[], uuid[], date[], bigint[], times
 CALL app.hand_over('app.touch_keys(uuid[], uuid[], date[], bigint[], timestamptz[], text[])', 'app_worker');
 
 -- ---------------------------------------------------------------------------
--- revoke_presented_key: whoever holds a key may end it, whatever it may do
--- else. By its hash, which nobody has but who was shown the key; the audit row
--- names the key itself as the actor. One that is revoked stays as it is. Only
--- for app_server: a tenant's own rights do not go so far.
+-- end_key: revokes a key for good and writes that down. One that is revoked
+-- stays as it is. Nobody calls it but the two below, which find the key.
 -- ---------------------------------------------------------------------------
-CREATE FUNCTION app.revoke_presented_key(hash bytea, entry uuid, client text, address inet)
+CREATE FUNCTION app.end_key(
+  of_project  uuid,
+  of_key      uuid,
+  entry       uuid,
+  actor       text,  -- 'key': the key itself
+  client      text,
+  address     inet
+)
 RETURNS void
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -251,7 +256,8 @@ BEGIN ATOMIC
   WITH revoked AS (
     UPDATE public.api_keys k
        SET revoked_at = now()
-     WHERE k.key_hash = revoke_presented_key.hash
+     WHERE k.project_id = of_project
+       AND k.id = of_key
        AND k.revoked_at IS NULL
     RETURNING k.project_id, k.id, k.user_id,
               jsonb_build_object(
@@ -262,15 +268,175 @@ BEGIN ATOMIC
   INSERT INTO public.audit_log (
            project_id, id, at, actor_kind, actor_user_id, key_id, client_name, ip,
            action, target_kind, target_id, before, after)
-  SELECT r.project_id, entry, now(), 'key', r.user_id, r.id, client, address,
-         'key.revoke', 'key', r.id::text,
+  SELECT r.project_id, entry, now(), actor,
+         CASE WHEN actor = 'key' THEN r.user_id END,
+         CASE WHEN actor = 'key' THEN r.id END,
+         client, address, 'key.revoke', 'key', r.id::text,
          r.shown, r.shown || jsonb_build_object('revokedAt', now())
     FROM revoked r;
 END;
 
+-- ---------------------------------------------------------------------------
+-- revoke_presented_key: whoever holds a key may end it, whatever it may do
+-- else. By its hash, which nobody has but who was shown the key. Only for
+-- app_server: a tenant's own rights do not go so far.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.revoke_presented_key(hash bytea, entry uuid, client text, address inet)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+  SELECT app.end_key(k.project_id, k.id, entry, 'key', client, address)
+    FROM public.api_keys k
+   WHERE k.key_hash = revoke_presented_key.hash;
+END;
+
+-- ---------------------------------------------------------------------------
+-- revoke_key: for operators at a console, who under FORCE see no key: by its
+-- id, or by its hint as lists show it. Gives the id. For the owner of the
+-- database and for app_platform.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.revoke_key(key text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  projects uuid[];
+  keys     uuid[];
+BEGIN
+  SELECT array_agg(k.project_id), array_agg(k.id)
+    INTO projects, keys
+    FROM public.api_keys k
+   WHERE k.id::text = lower(btrim(key))
+      OR k.key_prefix || '…' || k.key_suffix = btrim(key);
+  IF keys IS NULL THEN
+    RAISE EXCEPTION 'there is no such key'
+      USING ERRCODE = 'no_data_found',
+            HINT = 'Name it by its id, or by its hint as `mbmcp keys list` shows it.';
+  ELSIF cardinality(keys) > 1 THEN
+    RAISE EXCEPTION '% keys look like that', cardinality(keys)
+      USING ERRCODE = 'too_many_rows',
+            HINT = 'Name the one by its id, as `mbmcp keys list` shows it.';
+  END IF;
+  PERFORM app.end_key(projects[1], keys[1], gen_random_uuid(), 'cli',
+                      left('SQL by ' || session_user, 200), inet_client_addr());
+  RETURN keys[1];
+END
+$$;
+
+CALL app.close_function('app.end_key(uuid, uuid, uuid, text, text, inet)');
 CALL app.close_function('app.revoke_presented_key(bytea, uuid, text, inet)');
+CALL app.close_function('app.revoke_key(text)');
 GRANT EXECUTE ON FUNCTION app.revoke_presented_key(bytea, uuid, text, inet) TO app_server;
+GRANT EXECUTE ON FUNCTION app.revoke_key(text) TO app_platform;
+CALL app.hand_over('app.end_key(uuid, uuid, uuid, text, text, inet)', 'app_worker');
 CALL app.hand_over('app.revoke_presented_key(bytea, uuid, text, inet)', 'app_worker');
+CALL app.hand_over('app.revoke_key(text)', 'app_worker', true);
+
+-- ---------------------------------------------------------------------------
+-- Changes of keys, by triggers: whoever changes what authenticate_key tells of
+-- one, by whatever way, says so in the same transaction, and replicas stop
+-- believing what they remember. A role is no part of that: each transaction
+-- reads it anew. The end of a membership or of a project's row ends its keys.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.note_changed_keys() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.key_changes (project_id, id, key_id)
+  SELECT o.project_id, gen_random_uuid(), o.id
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.project_id = o.project_id AND n.id = o.id
+   WHERE (o.user_id, o.key_hash, o.label, o.environment,
+          o.scopes, o.rate_limit, o.expires_at, o.revoked_at)
+         IS DISTINCT FROM
+         (n.user_id, n.key_hash, n.label, n.environment,
+          n.scopes, n.rate_limit, n.expires_at, n.revoked_at);
+  RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION app.note_deleted_keys() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.key_changes (project_id, id, key_id)
+  SELECT o.project_id, gen_random_uuid(), o.id
+    FROM old_rows o;
+  RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION app.note_changed_projects() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.key_changes (project_id, id)
+  SELECT o.id, gen_random_uuid()
+    FROM old_rows o
+    LEFT JOIN new_rows n ON n.id = o.id
+   WHERE (o.slug, o.deleted_at) IS DISTINCT FROM (n.slug, n.deleted_at);
+  RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER api_keys_changed AFTER UPDATE ON public.api_keys
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.note_changed_keys();
+CREATE TRIGGER api_keys_deleted AFTER DELETE ON public.api_keys
+  REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.note_deleted_keys();
+CREATE TRIGGER projects_changed AFTER UPDATE ON public.projects
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION app.note_changed_projects();
+
+DO $$
+DECLARE
+  made text;
+BEGIN
+  FOREACH made IN ARRAY ARRAY[
+    'app.note_changed_keys()', 'app.note_deleted_keys()', 'app.note_changed_projects()'
+  ] LOOP
+    CALL app.close_function(made::regprocedure);
+    CALL app.hand_over(made::regprocedure, 'app_worker');
+  END LOOP;
+END
+$$;
+
+-- ---------------------------------------------------------------------------
+-- read_key_changes: what has been committed since the snapshot of an earlier
+-- look, as read_signals does it. `server` tells one numbering of transactions
+-- from another: that of a server that took over. Only for app_server.
+-- ---------------------------------------------------------------------------
+CREATE FUNCTION app.read_key_changes(since text)
+RETURNS TABLE (server timestamptz, snapshot text, project_id uuid, key_id uuid, xid bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  earlier pg_snapshot := since::pg_snapshot;
+  present pg_snapshot := pg_current_snapshot();
+BEGIN
+  RETURN QUERY
+  SELECT pg_postmaster_start_time(), present::text, k.project_id, k.key_id, k.xid::text::bigint
+    FROM public.key_changes k
+   WHERE k.xid >= pg_snapshot_xmin(earlier)
+     AND k.xid < pg_snapshot_xmax(present)
+     AND NOT pg_visible_in_snapshot(k.xid, earlier);
+  IF NOT FOUND THEN
+    server := pg_postmaster_start_time();
+    snapshot := present::text;
+    RETURN NEXT;
+  END IF;
+END
+$$;
+
+CALL app.close_function('app.read_key_changes(text)');
+GRANT EXECUTE ON FUNCTION app.read_key_changes(text) TO app_server;
+CALL app.hand_over('app.read_key_changes(text)', 'app_worker');
 
 -- ---------------------------------------------------------------------------
 -- project_sessions, end_project_session: the current project's sessions, for
@@ -402,6 +568,19 @@ BEGIN
 END
 $$;
 
+-- Of what a user may do: as another role, or with a key that is not what it was.
+-- Row by row, so that it waits for certain columns: keys are touched all the time.
+CREATE FUNCTION app.signal_changed_rights() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  INSERT INTO public.signals (project_id, id, user_id, kind, target)
+  VALUES (OLD.project_id, gen_random_uuid(), OLD.user_id, 'tools_changed', '');
+  RETURN NULL;
+END
+$$;
+
 CREATE TRIGGER documents_created AFTER INSERT ON public.documents
   REFERENCING NEW TABLE AS new_rows
   FOR EACH STATEMENT EXECUTE FUNCTION app.signal_new_documents();
@@ -417,6 +596,15 @@ CREATE TRIGGER sessions_changed AFTER UPDATE ON public.sessions
 CREATE TRIGGER sessions_ended AFTER DELETE ON public.sessions
   REFERENCING OLD TABLE AS old_rows
   FOR EACH STATEMENT EXECUTE FUNCTION app.signal_ended_sessions();
+CREATE TRIGGER memberships_changed AFTER UPDATE OF role ON public.memberships
+  FOR EACH ROW WHEN (OLD.role <> NEW.role)
+  EXECUTE FUNCTION app.signal_changed_rights();
+CREATE TRIGGER memberships_ended AFTER DELETE ON public.memberships
+  FOR EACH ROW EXECUTE FUNCTION app.signal_changed_rights();
+CREATE TRIGGER api_keys_rights_changed AFTER UPDATE OF scopes, expires_at, revoked_at ON public.api_keys
+  FOR EACH ROW WHEN ((OLD.scopes, OLD.expires_at, OLD.revoked_at)
+                     IS DISTINCT FROM (NEW.scopes, NEW.expires_at, NEW.revoked_at))
+  EXECUTE FUNCTION app.signal_changed_rights();
 
 DO $$
 DECLARE
@@ -425,7 +613,7 @@ BEGIN
   FOREACH made IN ARRAY ARRAY[
     'app.signal_new_documents()', 'app.signal_changed_documents()',
     'app.signal_deleted_documents()', 'app.signal_changed_sessions()',
-    'app.signal_ended_sessions()'
+    'app.signal_ended_sessions()', 'app.signal_changed_rights()'
   ] LOOP
     CALL app.close_function(made::regprocedure);
     CALL app.hand_over(made::regprocedure, 'app_worker');
@@ -670,24 +858,55 @@ BEGIN
 END
 $$;
 
--- Sessions whose time is over, with their streams and events.
+-- Sessions whose time is over. One may have millions of events: as long as these, or then the streams, are
+-- as many as a call deletes, no session goes, and the call gives how many these were.
 CREATE FUNCTION app.purge_sessions(max_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-  purged bigint;
+  projects uuid[];
+  ids      text[];
+  purged   bigint;
 BEGIN
-  DELETE FROM public.sessions s
-   USING (
+  SELECT array_agg(gone.project_id), array_agg(gone.id)
+    INTO projects, ids
+    FROM (
            SELECT old.project_id, old.id
              FROM public.sessions old
             WHERE old.expires_at <= now()
             ORDER BY old.expires_at
             LIMIT max_rows
               FOR UPDATE OF old SKIP LOCKED
+         ) gone;
+  DELETE FROM public.mcp_events e
+   USING (
+           SELECT old.project_id, old.stream_id, old.seq
+             FROM unnest(projects, ids) AS ended (project_id, id)
+             JOIN public.streams s ON s.project_id = ended.project_id AND s.session_id = ended.id
+             JOIN public.mcp_events old ON old.project_id = s.project_id AND old.stream_id = s.id
+            LIMIT max_rows
+         ) gone
+   WHERE e.project_id = gone.project_id AND e.stream_id = gone.stream_id AND e.seq = gone.seq;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  IF purged >= max_rows THEN
+    RETURN purged;
+  END IF;
+  DELETE FROM public.streams s
+   USING (
+           SELECT old.project_id, old.id
+             FROM unnest(projects, ids) AS ended (project_id, id)
+             JOIN public.streams old ON old.project_id = ended.project_id AND old.session_id = ended.id
+            LIMIT max_rows
          ) gone
    WHERE s.project_id = gone.project_id AND s.id = gone.id;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  IF purged >= max_rows THEN
+    RETURN purged;
+  END IF;
+  DELETE FROM public.sessions s
+   USING unnest(projects, ids) AS ended (project_id, id)
+   WHERE s.project_id = ended.project_id AND s.id = ended.id;
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
 END
@@ -710,6 +929,28 @@ BEGIN
               FOR UPDATE OF old SKIP LOCKED
          ) gone
    WHERE s.project_id = gone.project_id AND s.id = gone.id;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+
+CREATE FUNCTION app.purge_key_changes(before timestamptz, max_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  DELETE FROM public.key_changes c
+   USING (
+           SELECT old.project_id, old.id
+             FROM public.key_changes old
+            WHERE old.changed_at < before
+            ORDER BY old.changed_at
+            LIMIT max_rows
+              FOR UPDATE OF old SKIP LOCKED
+         ) gone
+   WHERE c.project_id = gone.project_id AND c.id = gone.id;
   GET DIAGNOSTICS purged = ROW_COUNT;
   RETURN purged;
 END
@@ -745,7 +986,7 @@ BEGIN
   FOREACH made IN ARRAY ARRAY[
     'app.purge_events(timestamptz, integer)', 'app.purge_streams(timestamptz, integer)',
     'app.purge_sessions(integer)', 'app.purge_signals(timestamptz, integer)',
-    'app.purge_idempotency_keys(integer)'
+    'app.purge_key_changes(timestamptz, integer)', 'app.purge_idempotency_keys(integer)'
   ] LOOP
     CALL app.close_function(made::regprocedure);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO app_server', made::regprocedure);

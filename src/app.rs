@@ -2,15 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator, Limits, Usage, WrongKeys, usage};
+use crate::access::limits::MINUTE;
+use crate::access::{AdminToken, Authenticator, KeyWatch, Limits, Usage, WrongKeys, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
-use crate::mcp::streams::{Calls, Streams};
+use crate::mcp::streams::{Calls, LEASE, Streams};
 use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, EntropyError, Sealer};
@@ -19,6 +21,7 @@ use crate::store::kv::{KeyCache, RateLimits, Redis, Wakes};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
 use crate::store::{ConnectError, Store};
+use crate::worker::Purge;
 
 /// Why the server does not start. Each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +54,26 @@ pub enum StartError {
     },
 }
 
+/// What a server is made of beside its configuration.
+pub struct Parts {
+    /// Who answers behind the protocol.
+    pub handler: Box<dyn Handler>,
+    /// How long the writer of a stream counts as alive without a word of it: [`LEASE`], or less in a
+    /// test that kills one. All replicas have the same.
+    pub lease: Duration,
+    /// What counts as a minute where calls are counted: [`MINUTE`], or less in a test that has no time
+    /// for one. All replicas have the same.
+    pub minute: Duration,
+}
+
+impl Parts {
+    /// With another handler than the product's.
+    #[must_use]
+    pub fn of(handler: Box<dyn Handler>) -> Self {
+        Self { handler, lease: LEASE, minute: MINUTE }
+    }
+}
+
 /// Proves that the database is one to serve on, and builds the server on it.
 ///
 /// # Errors
@@ -61,15 +84,15 @@ pub async fn build(
     lifecycle: &Lifecycle,
 ) -> Result<Router, StartError> {
     let handler = MemoryBank::new().map_err(StartError::Tools)?;
-    build_with(Box::new(handler), config, ambient, lifecycle).await
+    build_with(Parts::of(Box::new(handler)), config, ambient, lifecycle).await
 }
 
-/// The same with another handler behind the protocol than the product's.
+/// The same with other parts than the product's.
 ///
 /// # Errors
 /// See [`StartError`].
 pub async fn build_with(
-    handler: Box<dyn Handler>,
+    Parts { handler, lease, minute }: Parts,
     config: &Config,
     ambient: Ambient,
     lifecycle: &Lifecycle,
@@ -78,16 +101,17 @@ pub async fn build_with(
     let apart = Store::apart(&config.database)?;
     let sealer = Sealer::new(config.secrets.server_secret.clone());
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
-    let shared =
-        redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
-    let counts = redis.clone().map(RateLimits::new);
-    let wrong = WrongKeys::new(counts.clone(), config.limits.window);
     let clock = ambient.clock.clone();
-    let authenticator = Authenticator::new(store.clone(), shared, wrong, clock.clone());
-    let authenticator = Arc::new(authenticator);
-    let call_limits = Limits::new(config.limits, counts);
-    let (streams, bus) = keep_streams(apart.clone(), redis.clone(), &ambient, lifecycle)?;
+    let shared = redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), clock.clone()));
+    let counts = redis.clone().map(RateLimits::new);
+    let wrong = WrongKeys::new(counts.clone(), minute);
+    let watch = KeyWatch::new(apart.clone());
+    let authenticator = Authenticator::new(store.clone(), watch, shared, wrong, clock.clone());
+    let authenticator = watching(authenticator, lifecycle);
+    let call_limits = Limits::new(config.limits, minute, counts);
+    let (streams, bus) = keep_streams(lease, apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
+    keep_clean(apart.clone(), &bus, config, &ambient, lifecycle);
     let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
     let usage = count_usage(apart, &ambient, lifecycle);
     let rest = Arc::new(Rest {
@@ -108,19 +132,12 @@ pub async fn build_with(
         sealer,
         call_timeout: config.server.request_timeout,
         session_ttl: config.server.session_ttl,
+        max_sessions: config.server.max_sessions,
         streams,
         bus,
         handler,
     });
-    let transport = Transport {
-        service,
-        tasks: lifecycle.tasks.clone(),
-        stopping: lifecycle.stopping.clone(),
-        json_response: config.server.json_response,
-        max_body_bytes: config.server.max_body_bytes,
-    };
-    let request_timeout = config.server.request_timeout;
-    let trusted_proxies = config.edge.trusted_proxies.clone();
+    let transport = transport(service, authenticator.clone(), config, lifecycle);
     let loopback = config.server.address.ip().is_loopback();
     let origins = Origins::new(config.edge.allowed_origins.clone(), loopback);
     let edge = Edge {
@@ -131,12 +148,28 @@ pub async fn build_with(
         usage,
         rest,
         health,
-        trusted_proxies,
+        trusted_proxies: config.edge.trusted_proxies.clone(),
         origins,
         transport,
-        request_timeout,
+        request_timeout: config.server.request_timeout,
     };
     Ok(router(edge))
+}
+
+fn transport(
+    service: Arc<Service>,
+    authenticator: Arc<Authenticator>,
+    config: &Config,
+    lifecycle: &Lifecycle,
+) -> Transport {
+    Transport {
+        service,
+        authenticator,
+        tasks: lifecycle.tasks.clone(),
+        stopping: lifecycle.stopping.clone(),
+        json_response: config.server.json_response,
+        max_body_bytes: config.server.max_body_bytes,
+    }
 }
 
 /// The database, proven to be one to serve on.
@@ -152,8 +185,17 @@ async fn open(config: &Config) -> Result<Store, StartError> {
     Ok(store)
 }
 
+/// Reads what changes of keys until the process ends.
+fn watching(authenticator: Authenticator, lifecycle: &Lifecycle) -> Arc<Authenticator> {
+    let authenticator = Arc::new(authenticator);
+    let (watching, drained) = (authenticator.clone(), lifecycle.drained.clone());
+    lifecycle.keepers.spawn(async move { watching.watch().keep(&drained).await });
+    authenticator
+}
+
 /// Stores what sessions are sent, and learns what happens on other replicas, until the process ends.
 fn keep_streams(
+    lease: Duration,
     store: Store,
     redis: Option<Arc<Redis>>,
     ambient: &Ambient,
@@ -161,7 +203,7 @@ fn keep_streams(
 ) -> Result<(Streams, Arc<Bus>), StartError> {
     let replica = ambient.uuid()?;
     let calls = Calls::default();
-    let (streams, queue) = Streams::new(replica, calls.clone(), lifecycle.tasks.clone());
+    let (streams, queue) = Streams::new(replica, lease, calls.clone(), lifecycle.tasks.clone());
     let wakes = redis.map(|redis| Wakes::new(redis, replica));
     let obey: Obey = Box::new(move |signal| calls.obey(signal));
     let bus = Arc::new(Bus::new(store.clone(), wakes, ambient.clock.clone(), obey));
@@ -172,6 +214,24 @@ fn keep_streams(
     let (leased, drained) = (streams.clone(), lifecycle.drained.clone());
     lifecycle.keepers.spawn(async move { leased.keep(&store, &drained).await });
     Ok((streams, bus))
+}
+
+/// Purges what is old until the process ends.
+fn keep_clean(
+    store: Store,
+    bus: &Arc<Bus>,
+    config: &Config,
+    ambient: &Ambient,
+    lifecycle: &Lifecycle,
+) {
+    let (bus, drained) = (bus.clone(), lifecycle.drained.clone());
+    let purge = Purge {
+        store,
+        ambient: ambient.clone(),
+        event_retention: config.server.event_retention,
+        announce: Box::new(move || bus.wake()),
+    };
+    lifecycle.keepers.spawn(async move { purge.keep(&drained).await });
 }
 
 /// Counts calls, and stores that until the process ends.

@@ -10,7 +10,7 @@
 //! | 8 | [`cli`] | commands |
 //! | 7 | [`app`] | the composition root |
 //! | 6 | [`http`] | the router, the layers, health |
-//! | 5 | [`mcp`], [`rest`] | the protocol, sessions, tools; the REST API |
+//! | 5 | [`mcp`], [`rest`], [`worker`] | the protocol, sessions, tools; the REST API; cleaning up |
 //! | 4 | [`memory`], [`access`] | the rules of the memory; keys and callers |
 //! | 3 | [`store`], [`embedded`] | Postgres and Redis; a private Postgres |
 //! | 2 | [`telemetry`] | logs |
@@ -29,3 +29,4 @@ pub mod model;
 pub mod rest;
 pub mod store;
 pub mod telemetry;
+pub mod worker;

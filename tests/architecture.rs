@@ -17,7 +17,7 @@ const FLOORS: [(usize, &[&str]); 9] = [
     (2, &["telemetry"]),
     (3, &["store", "embedded"]),
     (4, &["memory", "access"]),
-    (5, &["mcp", "rest"]),
+    (5, &["mcp", "rest", "worker"]),
     (6, &["http"]),
     (7, &["app"]),
     (8, &["cli"]),

@@ -1,28 +1,34 @@
 //! From a presented key to a caller.
 //!
-//! Form and checksum, then the in-process cache, then Redis, then Postgres. Concurrent misses of
-//! one key make one look-up. Expiry is checked at every use, whatever a cache says.
+//! Form and checksum, then the in-process cache, then Redis, then Postgres. What is remembered must
+//! still hold, as [`watch`](super::watch) knows. Concurrent misses of one key make one look-up.
+//! Expiry is checked at every use, whatever a cache says.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::Expiry;
 use moka::future::Cache;
 use tokio::task::JoinError;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Caller;
 use super::key::{ApiKey, KeyHash};
 use super::limits::seconds;
+use super::watch::KeyWatch;
 use super::wrong_keys::{Refusal, WrongKeys};
-use crate::model::{Actor, Clock, KeyId};
+use crate::model::{Actor, Clock};
 use crate::store::kv::KeyCache;
 use crate::store::pg::keys::{self, KeyRecord};
 use crate::store::{Crowd, Store, StoreError};
 use crate::telemetry::call_log;
 
-/// How long an answer, good or not, is taken from the process's own memory.
-pub const FRESH: Duration = Duration::from_secs(5);
+/// How long a good key stays in the process's own memory, as far as it still holds.
+pub const KEPT_GOOD: Duration = Duration::from_mins(1);
+/// How long a wrong one is known to be wrong.
+pub const KEPT_WRONG: Duration = Duration::from_secs(5);
 /// How many answers are kept there.
 const MAX_CACHED: u64 = 50_000;
 /// How long a key that was good is looked up although wrong ones come from its address too.
@@ -80,25 +86,64 @@ impl From<Refusal> for NotLookedUp {
     }
 }
 
+/// What is remembered of a key that was presented.
+type Answer = Option<Remembered>;
+
+/// A good key.
+#[derive(Clone)]
+struct Remembered {
+    key: Arc<KeyRecord>,
+    /// When it was looked up, if that was done here.
+    began: Option<Instant>,
+}
+
 /// Turns presented keys into callers.
 pub struct Authenticator {
     store: Store,
+    pub(super) watch: KeyWatch,
     shared: Option<KeyCache>,
-    cache: Cache<KeyHash, Option<Arc<KeyRecord>>>,
+    cache: Cache<KeyHash, Answer>,
     /// Keys that were good a while ago: no proof of anything but that they are worth a look-up.
     once_good: Cache<KeyHash, ()>,
     wrong: WrongKeys,
-    clock: Clock,
+    pub(super) clock: Clock,
+}
+
+/// How long answers are kept.
+struct Keeping;
+
+impl Expiry<KeyHash, Answer> for Keeping {
+    fn expire_after_create(
+        &self,
+        _: &KeyHash,
+        answer: &Answer,
+        _: std::time::Instant,
+    ) -> Option<Duration> {
+        Some(if answer.is_some() { KEPT_GOOD } else { KEPT_WRONG })
+    }
 }
 
 impl Authenticator {
     /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one; who
     /// guesses keys is stopped by `wrong`.
     #[must_use]
-    pub fn new(store: Store, shared: Option<KeyCache>, wrong: WrongKeys, clock: Clock) -> Self {
-        let builder = Cache::builder().max_capacity(MAX_CACHED).time_to_live(FRESH);
+    pub fn new(
+        store: Store,
+        watch: KeyWatch,
+        shared: Option<KeyCache>,
+        wrong: WrongKeys,
+        clock: Clock,
+    ) -> Self {
+        let builder = Cache::builder().max_capacity(MAX_CACHED).expire_after(Keeping);
         let once_good = Cache::builder().max_capacity(MAX_CACHED).time_to_live(REMEMBERED_GOOD);
-        Self { store, shared, cache: builder.build(), once_good: once_good.build(), wrong, clock }
+        let (cache, once_good) = (builder.build(), once_good.build());
+        Self { store, watch, shared, cache, once_good, wrong, clock }
+    }
+
+    /// Knows the changes of keys; it is to be [kept](KeyWatch::keep) running.
+    #[must_use]
+    pub fn watch(&self) -> &KeyWatch {
+        &self.watch
     }
 
     /// The caller who presented `key` from `address`.
@@ -112,12 +157,32 @@ impl Authenticator {
         address: IpAddr,
     ) -> Result<Caller, AuthError> {
         let hash = ApiKey::parse(key).ok_or(AuthError::Malformed)?.hash();
-        let known = match self.cache.get(&hash).await {
-            Some(known) => known,
-            None => self.look_up(hash, address).await?,
-        };
-        let valid = known.filter(|record| !self.has_expired(record));
-        valid.map(|record| Caller::new(record, hash)).ok_or(AuthError::Invalid)
+        let known = self.known(hash, Instant::now(), Some(address)).await?;
+        let valid = known.filter(|key| !self.has_expired(key));
+        valid.map(|key| Caller::new(key, hash)).ok_or(AuthError::Invalid)
+    }
+
+    /// What is known of a key to who asked at `asked`. An answer that was begun later is the truth;
+    /// an older one, remembered or waited for together with others, must hold: at most the second
+    /// look-up that is waited for is such a new one.
+    pub(super) async fn known(
+        self: &Arc<Self>,
+        hash: KeyHash,
+        asked: Instant,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        self.watch.used(asked);
+        loop {
+            let answer = match self.cache.get(&hash).await {
+                Some(answer) => answer,
+                None => self.look_up(hash, address).await?,
+            };
+            let Some(Remembered { key, began }) = answer else { return Ok(None) };
+            if began.is_some_and(|began| began >= asked) || self.watch.holds(&key, began, asked) {
+                return Ok(Some(key));
+            }
+            self.cache.invalidate(&hash).await;
+        }
     }
 
     /// Asks Redis, then Postgres. A key that turns out wrong is counted against its address, once
@@ -126,9 +191,9 @@ impl Authenticator {
     async fn look_up(
         self: &Arc<Self>,
         hash: KeyHash,
-        address: IpAddr,
-    ) -> Result<Option<Arc<KeyRecord>>, AuthError> {
-        let wait = self.wrong.wait(address);
+        address: Option<IpAddr>,
+    ) -> Result<Answer, AuthError> {
+        let wait = address.and_then(|address| self.wrong.wait(address));
         if let Some(wait) = wait
             && !self.once_good.contains_key(&hash)
         {
@@ -149,34 +214,23 @@ impl Authenticator {
         })
     }
 
-    async fn load(
-        &self,
-        hash: KeyHash,
-        address: IpAddr,
-    ) -> Result<Option<Arc<KeyRecord>>, NotLookedUp> {
-        let record = match self.load_shared(&hash).await {
-            Some(record) => Some(record),
-            None if self.once_good.contains_key(&hash) => {
-                let record = self.load_stored(&hash).await?;
-                if record.is_none() {
-                    self.wrong.count(address).await;
-                }
-                record
-            }
-            None => self.load_charged(&hash, address).await?,
+    async fn load(&self, hash: KeyHash, address: Option<IpAddr>) -> Result<Answer, NotLookedUp> {
+        // A key that may be a guess is charged before it is looked up.
+        let guess = address.filter(|_| !self.once_good.contains_key(&hash));
+        let answer = match (self.load_shared(&hash).await, guess) {
+            (Some(remembered), _) => Some(remembered),
+            (None, Some(address)) => self.load_charged(&hash, address).await?,
+            (None, None) => self.load_stored(&hash).await?,
         };
-        if record.is_some() {
-            self.once_good.insert(hash, ()).await;
+        match (&answer, address) {
+            (Some(_), _) => self.once_good.insert(hash, ()).await,
+            (None, Some(address)) if guess.is_none() => self.wrong.count(address).await,
+            (None, _) => {}
         }
-        Ok(record.map(Arc::new))
+        Ok(answer)
     }
 
-    /// Asks Postgres for a key that may be a guess: charged before it is looked up.
-    async fn load_charged(
-        &self,
-        hash: &KeyHash,
-        address: IpAddr,
-    ) -> Result<Option<KeyRecord>, NotLookedUp> {
+    async fn load_charged(&self, hash: &KeyHash, address: IpAddr) -> Result<Answer, NotLookedUp> {
         let look_up = self.wrong.begin(address).await?;
         let loaded = self.load_stored(hash).await;
         if !matches!(loaded, Ok(None)) {
@@ -185,16 +239,21 @@ impl Authenticator {
         Ok(loaded?)
     }
 
-    async fn load_shared(&self, hash: &KeyHash) -> Option<KeyRecord> {
-        self.shared.as_ref()?.get(hash).await
+    /// What Redis remembers, if that holds: it is not asked while nothing can.
+    async fn load_shared(&self, hash: &KeyHash) -> Answer {
+        let shared = self.shared.as_ref().filter(|_| self.watch.is_current(Instant::now()))?;
+        let key = Arc::new(shared.get(hash).await?);
+        let holds = self.watch.holds(&key, None, Instant::now());
+        holds.then_some(Remembered { key, began: None })
     }
 
-    async fn load_stored(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError> {
-        let record = keys::authenticate(&self.store, hash).await?;
-        if let (Some(shared), Some(record)) = (&self.shared, &record) {
-            shared.put(hash, record).await;
+    async fn load_stored(&self, hash: &KeyHash) -> Result<Answer, StoreError> {
+        let began = Some(Instant::now());
+        let Some(key) = keys::authenticate(&self.store, hash).await? else { return Ok(None) };
+        if let Some(shared) = &self.shared {
+            shared.put(hash, &key).await;
         }
-        Ok(record)
+        Ok(Some(Remembered { key: Arc::new(key), began }))
     }
 
     /// Revokes the key that `caller` presented, for good, and writes that down as the entry `id`.
@@ -207,31 +266,12 @@ impl Authenticator {
         id: Uuid,
         actor: &Actor,
     ) -> Result<(), StoreError> {
-        let hash = caller.presented();
-        keys::revoke_presented(&self.store, hash, id, actor).await?;
-        self.forget(hash).await;
-        Ok(())
+        let revoked = keys::revoke_presented(&self.store, caller.presented(), id, actor).await;
+        self.watch.changed();
+        revoked
     }
 
-    /// Forgets the key `id`, which was changed, here and in Redis, if it was used here a moment ago;
-    /// what others know of it ends by itself.
-    pub async fn forget_key(&self, id: KeyId) {
-        let is_it = |known: &Option<Arc<KeyRecord>>| known.as_ref().is_some_and(|key| key.id == id);
-        let found = self.cache.iter().find(|(_, known)| is_it(known));
-        if let Some((hash, _)) = found {
-            self.forget(&hash).await;
-        }
-    }
-
-    /// Redis first, so that nothing old comes back from there.
-    async fn forget(&self, hash: &KeyHash) {
-        if let Some(shared) = &self.shared {
-            shared.forget(hash).await;
-        }
-        self.cache.invalidate(hash).await;
-    }
-
-    fn has_expired(&self, record: &KeyRecord) -> bool {
+    pub(super) fn has_expired(&self, record: &KeyRecord) -> bool {
         record.expires_at.is_some_and(|end| end <= self.clock.now())
     }
 }

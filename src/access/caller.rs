@@ -34,6 +34,10 @@ impl Caller {
         &self.presented
     }
 
+    pub(super) fn record(&self) -> &Arc<KeyRecord> {
+        &self.key
+    }
+
     /// The tenant whose data the caller may reach.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {

@@ -1,12 +1,9 @@
 //! How many calls are answered.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use super::Variables;
 
-/// The window in which calls are counted.
-const MINUTE: Duration = Duration::from_mins(1);
 /// The highest limit of an address.
 const MAX_PER_ADDRESS: u64 = 10_000_000;
 
@@ -44,8 +41,6 @@ pub struct LimitsConfig {
     pub initialize: u32,
     /// `RATE_LIMIT_FALLBACK` (local).
     pub fallback: Fallback,
-    /// What counts as a minute; only tests have no time for a real one.
-    pub window: Duration,
 }
 
 impl LimitsConfig {
@@ -57,7 +52,6 @@ impl LimitsConfig {
             per_address: Some(number(per_address)).filter(|limit| *limit > 0),
             initialize: number(initialize),
             fallback: variables.parsed("RATE_LIMIT_FALLBACK", Fallback::Local),
-            window: MINUTE,
         }
     }
 }

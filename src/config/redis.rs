@@ -6,7 +6,8 @@ use crate::model::Secret;
 /// How the server reaches Redis.
 #[derive(Clone, Debug)]
 pub struct RedisConfig {
-    /// `REDIS_URL`: `redis://…` or `redis+unix:///path`. Without it, caches are in process.
+    /// `REDIS_URL`: `redis://…` or `redis+unix:///path`. Without it, caches are in process,
+    /// and what happens on another replica is heard a fifth of a second later.
     pub url: Secret,
     /// `REDIS_KEY_PREFIX` (mbmcp): stands before every key, so that several can share one Redis.
     pub key_prefix: String,

@@ -85,6 +85,14 @@ pub struct ServerConfig {
     /// `MCP_SESSION_TTL_HOURS` (24): an unused session ends after it. Too short makes clients
     /// initialise again after lunch; too long keeps rows of clients that are gone.
     pub session_ttl: Duration,
+    /// `MCP_MAX_SESSIONS_PER_KEY` (1000): how many sessions a key may have open; for one more, those
+    /// end that were unused for an hour. Too few turn people away who share a key; too many let a
+    /// program that never ends its sessions fill the table.
+    pub max_sessions: u32,
+    /// `MCP_EVENT_RETENTION_HOURS` (24): how long what was sent on a stream is kept for a client
+    /// whose connection broke. Too short leaves it without an answer after the night; too long
+    /// fills the disk: 100 events a second are nine million rows a day.
+    pub event_retention: Duration,
     /// `SHUTDOWN_GRACE_SECONDS` (30): how long calls in flight may take after a stop signal.
     /// Keep it below the orchestrator's own limit, or calls are killed in the middle.
     pub shutdown_grace: Duration,
@@ -100,6 +108,8 @@ impl ServerConfig {
         let json_response = variables.parsed("MCP_JSON_RESPONSE", JsonResponse::Auto);
         let timeout = variables.number("MCP_REQUEST_TIMEOUT_SECONDS", 30, 1..=3600);
         let ttl = variables.number("MCP_SESSION_TTL_HOURS", 24, 1..=24 * 90);
+        let sessions = variables.number("MCP_MAX_SESSIONS_PER_KEY", 1000, 1..=100_000);
+        let retention = variables.number("MCP_EVENT_RETENTION_HOURS", 24, 1..=24 * 90);
         let grace = variables.number("SHUTDOWN_GRACE_SECONDS", 30, 0..=600);
         Self {
             address: SocketAddr::new(host, port),
@@ -107,6 +117,8 @@ impl ServerConfig {
             json_response,
             request_timeout: Duration::from_secs(timeout),
             session_ttl: Duration::from_secs(ttl * 3600),
+            max_sessions: u32::try_from(sessions).unwrap_or(u32::MAX),
+            event_retention: Duration::from_secs(retention * 3600),
             shutdown_grace: Duration::from_secs(grace),
         }
     }

@@ -31,10 +31,37 @@ pub struct Question {
 /// What the client has answered so far; nothing at first.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
-    /// The results, by the keys of their questions, as the client sent them: not checked.
+    /// The results, by the keys of their questions: each has the form that its question asked for.
     pub results: BTreeMap<String, Value>,
     /// The state that went with the questions.
     pub state: Option<Value>,
+}
+
+impl Answers {
+    /// Whether they say nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.results.is_empty() && self.state.is_none()
+    }
+
+    /// Goes on after `questions` with what of `given` answers them, beside what was answered before
+    /// and is not asked again. Says whether anything was answered.
+    pub(super) fn go_on(
+        &mut self,
+        questions: &Questions,
+        given: &mut BTreeMap<String, Value>,
+    ) -> bool {
+        self.state.clone_from(&questions.state);
+        let mut answered = false;
+        for question in &questions.requests {
+            self.results.remove(&question.key);
+            let result = given.remove(&question.key);
+            if let Some(result) = result.filter(|result| is_answer(question, result)) {
+                self.results.insert(question.key.clone(), result);
+                answered = true;
+            }
+        }
+        answered
+    }
 }
 
 impl Question {
@@ -221,6 +248,27 @@ mod tests {
             assert!(!is_answer(&form(), &result), "{result}");
         }
         assert!(is_answer(&url(), &json!({ "action": "accept" })));
+    }
+
+    #[test]
+    fn answers_add_up_until_they_are_asked_again() {
+        let asked = |key: &str| Question { key: key.to_owned(), ..url() };
+        let questions = |keys: &[&str], state: Value| Questions {
+            requests: keys.iter().map(|key| asked(key)).collect(),
+            state: Some(state),
+        };
+        let accept = || json!({ "action": "accept" });
+        let given = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), accept())).collect();
+        let keys = |answers: &Answers| answers.results.keys().cloned().collect::<Vec<_>>();
+        let mut answers = Answers::default();
+        let mut sent: BTreeMap<String, Value> = given(&["a", "of nothing"]);
+        sent.insert("b".to_owned(), json!(null));
+        assert!(answers.go_on(&questions(&["a", "b"], json!(1)), &mut sent));
+        assert_eq!((keys(&answers), &answers.state), (vec!["a".to_owned()], &Some(json!(1))));
+        assert!(answers.go_on(&questions(&["b"], json!(2)), &mut given(&["a", "b"])));
+        assert_eq!(keys(&answers), ["a", "b"]);
+        assert!(!answers.go_on(&questions(&["a"], json!(3)), &mut BTreeMap::new()));
+        assert_eq!((keys(&answers), &answers.state), (vec!["b".to_owned()], &Some(json!(3))));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a change means to a client that wants to be told of some: pure, for both eras.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -17,8 +17,9 @@ pub struct Wishes {
     pub prompts: bool,
     /// Changes of the list of resources.
     pub resources: bool,
-    /// The resources whose changes count.
-    pub uris: BTreeSet<String>,
+    /// The resources whose changes count: the URIs by which the client knows each, by what signals
+    /// call it.
+    pub uris: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What a client is told.
@@ -35,36 +36,48 @@ pub enum Change {
 }
 
 impl Wishes {
+    /// What is heard of `uris`; `target` gives what signals call the resource of one, if it can be one.
+    #[must_use]
+    pub fn by_target(
+        uris: impl IntoIterator<Item = String>,
+        target: impl Fn(&str) -> Option<String>,
+    ) -> BTreeMap<String, BTreeSet<String>> {
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for uri in uris {
+            if let Some(target) = target(&uri) {
+                found.entry(target).or_default().insert(uri);
+            }
+        }
+        found
+    }
+
     /// All that a session is told of: the lists that change, and what it has subscribed to.
     #[must_use]
-    pub fn of_session(offered: &ServerCapabilities, uris: Vec<String>) -> Self {
+    pub fn of_session(
+        offered: &ServerCapabilities,
+        uris: Vec<String>,
+        target: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         let changes = |list_changed: Option<bool>| list_changed == Some(true);
         Self {
             tools: changes(offered.tools.as_ref().and_then(|tools| tools.list_changed)),
             prompts: changes(offered.prompts.as_ref().and_then(|prompts| prompts.list_changed)),
             resources: changes(offered.resources.as_ref().and_then(|list| list.list_changed)),
-            uris: uris.into_iter().collect(),
+            uris: Self::by_target(uris, target),
         }
     }
 
-    /// What `heard` means to the user `user`, each change once; `uri` gives the URI of a signal's target.
+    /// What `heard` means to the user `user`, each change once.
     #[must_use]
-    pub fn of(
-        &self,
-        heard: &[Heard],
-        uri: impl Fn(&str) -> String,
-        user: UserId,
-    ) -> BTreeSet<Change> {
+    pub fn of(&self, heard: &[Heard], user: UserId) -> BTreeSet<Change> {
         let mut changes = BTreeSet::new();
         for heard in heard {
             match heard {
                 Heard::Lost => changes.extend(self.all()),
                 Heard::Signal(signal) => {
                     let of_another = signal.user.is_some_and(|other| other != user);
-                    let resource = || {
-                        let uri = uri(&signal.target);
-                        self.uris.contains(&uri).then_some(Change::Resource(uri))
-                    };
+                    let uris = || self.uris.get(&signal.target).into_iter().flatten();
+                    let resource = || uris().cloned().map(Change::Resource);
                     match signal.kind {
                         SignalKind::ResourceUpdated => changes.extend(resource()),
                         SignalKind::ResourceCreated | SignalKind::ResourceDeleted => {
@@ -96,7 +109,10 @@ impl Wishes {
             self.prompts.then_some(Change::Prompts),
             self.resources.then_some(Change::Resources),
         ];
-        lists.into_iter().flatten().chain(self.uris.iter().cloned().map(Change::Resource))
+        lists
+            .into_iter()
+            .flatten()
+            .chain(self.uris.values().flatten().cloned().map(Change::Resource))
     }
 }
 
@@ -129,14 +145,15 @@ mod tests {
     }
 
     fn told(wishes: &Wishes, heard: &[Heard]) -> Vec<Change> {
-        let uri = |target: &str| format!("x://{target}");
-        wishes.of(heard, uri, UserId(Uuid::from_u128(1))).into_iter().collect()
+        wishes.of(heard, UserId(Uuid::from_u128(1))).into_iter().collect()
     }
 
     #[test]
     fn each_is_told_what_he_wants_once() {
-        let resource = Change::Resource("x://a".to_owned());
-        let uris = BTreeSet::from(["x://a".to_owned()]);
+        let resource = |uri: &str| Change::Resource(uri.to_owned());
+        let uris = ["x://a", "x://%61", "other://a"].map(str::to_owned);
+        let target = |uri: &str| uri.strip_prefix("x://").map(|path| path.replace("%61", "a"));
+        let uris = Wishes::by_target(uris, target);
         let all = Wishes { tools: true, prompts: true, resources: true, uris };
         let heard = [
             signal(SignalKind::ResourceCreated, "a", Some(2)),
@@ -145,9 +162,11 @@ mod tests {
             signal(SignalKind::ToolsChanged, "", None),
             signal(SignalKind::SessionChanged, "a", Some(1)),
         ];
-        assert_eq!(told(&all, &heard), [Change::Tools, Change::Resources, resource.clone()]);
+        let both = [resource("x://%61"), resource("x://a")];
+        assert_eq!(told(&all, &heard)[..2], [Change::Tools, Change::Resources]);
+        assert_eq!(told(&all, &heard)[2..], both);
         assert_eq!(told(&Wishes::default(), &heard), []);
-        assert_eq!(told(&all, &[Heard::Lost]).len(), 4);
+        assert_eq!(told(&all, &[Heard::Lost]).len(), 5);
         assert_eq!(told(&Wishes::default(), &[Heard::Lost]), []);
     }
 

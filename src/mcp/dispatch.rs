@@ -10,6 +10,7 @@ use super::error::CallError;
 use super::handler::Handler;
 use super::method::Method;
 use super::notices::Notices;
+use super::rounds::Spent;
 use super::streams::{Stream, Streams};
 use super::tools::Toolsets;
 use super::wire::meta::LogLevel;
@@ -33,6 +34,8 @@ pub struct Service {
     pub call_timeout: Duration,
     /// How long an unused session lives.
     pub session_ttl: Duration,
+    /// How many a key may have open.
+    pub max_sessions: u32,
     /// The streams of sessions.
     pub streams: Streams,
     /// What happens on other replicas.
@@ -71,8 +74,8 @@ pub(super) struct Request<'a> {
 pub(super) enum Ground<'a> {
     /// A session of the caller.
     Session(&'a str),
-    /// Nothing but itself.
-    Request(&'a RequestMeta, &'a Toolsets),
+    /// Nothing but itself, and what is used up with it.
+    Request(&'a RequestMeta, &'a Toolsets, Option<&'a Spent>),
 }
 
 /// What came of a request.
@@ -118,7 +121,7 @@ impl Service {
                 Call { caller, standing: &standing, id, notices, answers, ambient, sealer, form };
             let body = self.handler.answer(&call, tx, method).await;
             let body = body.map_err(|error| error.if_client_can(&standing, form))?;
-            let recording = stream.filter(|stream| writes && stream.is_open());
+            let recording = stream.filter(|stream| writes && stream.has_row());
             if let Some(stream) = recording {
                 stream.record(tx, &body).await?;
             }
@@ -162,7 +165,7 @@ async fn stand(
             };
             Ok((standing, session.unseen))
         }
-        Ground::Request(meta, toolsets) => {
+        Ground::Request(meta, toolsets, spent) => {
             let role = members::role(tx, caller.tenant()).await?;
             let standing = Standing {
                 role: role.ok_or_else(RpcError::not_a_member)?,
@@ -170,6 +173,9 @@ async fn stand(
                 toolsets: toolsets.clone(),
                 capabilities: meta.capabilities.clone(),
             };
+            if let Some(spent) = spent {
+                spent.spend(tx, caller).await?;
+            }
             Ok((standing, false))
         }
     }

@@ -20,8 +20,8 @@ pub trait Handler: Send + Sync + 'static {
     /// The tool of this name, whoever calls.
     fn tool(&self, name: &str) -> Option<&Tool>;
 
-    /// The URI of the resource that a signal of a change names.
-    fn uri(&self, target: &str) -> String;
+    /// What signals of changes call the resource of `uri`; `None` where it cannot be one.
+    fn target(&self, uri: &str) -> Option<String>;
 
     /// Whether `method` may change anything.
     fn writes(&self, method: &Method<'_>) -> bool;

@@ -9,8 +9,8 @@ use super::method::{Method, single_page};
 use super::tools::Registry;
 use super::wire::{
     CallToolRequestParams, CallToolResult, CompleteRequestParams, CompleteResult, CompletionInfo,
-    ListPromptsResult, ListResourceTemplatesResult, ListToolsResult, Reference, RpcError,
-    ServerCapabilities, Tool, render,
+    JsonObject, ListPromptsResult, ListResourceTemplatesResult, ListToolsResult, Reference,
+    RpcError, ServerCapabilities, Tool, render,
 };
 use super::{prompts, resources};
 use crate::model::Right;
@@ -91,14 +91,17 @@ impl MemoryBank {
 
 impl Handler for MemoryBank {
     fn capabilities(&self) -> ServerCapabilities {
-        ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_completions()
             .enable_prompts()
             .enable_resources()
             .enable_resources_subscribe()
             .enable_resources_list_changed()
             .enable_tools()
-            .build()
+            .enable_tool_list_changed()
+            .build();
+        capabilities.logging = Some(JsonObject::new());
+        capabilities
     }
 
     fn instructions(&self) -> &str {
@@ -109,8 +112,8 @@ impl Handler for MemoryBank {
         self.tools.find(name).map(super::tools::Registered::definition)
     }
 
-    fn uri(&self, target: &str) -> String {
-        resources::uri(target)
+    fn target(&self, uri: &str) -> Option<String> {
+        resources::path(uri)
     }
 
     fn writes(&self, method: &Method<'_>) -> bool {

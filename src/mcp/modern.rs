@@ -2,11 +2,11 @@
 
 use serde_json::value::RawValue;
 
-use super::asking::Answers;
 use super::client;
-use super::dispatch::{Ground, HttpAnswer, Ran, Request, Service};
+use super::dispatch::{HttpAnswer, Service};
 use super::method::Method;
 use super::notices::Notices;
+use super::rounds::Rounds;
 use super::tools::Toolsets;
 use super::wire::render::{self, Form};
 use super::wire::{DiscoverResult, Era, RequestId, RequestMeta, RpcError, version};
@@ -31,6 +31,17 @@ pub struct ModernRequest {
     pub toolsets: Option<Toolsets>,
 }
 
+impl ModernRequest {
+    /// Checks what the client says of itself, and notes who it is.
+    pub(super) fn introduce(&self) -> Result<(), RpcError> {
+        let RequestMeta { client, capabilities, .. } = &self.meta;
+        let (name, version) = client.as_ref().map_or(("", ""), |c| (&c.name, &c.version));
+        client::check(name, version, capabilities).map_err(RpcError::meta)?;
+        call_log::note(|fields| fields.client = client.as_ref().map(|c| c.name.clone()));
+        Ok(())
+    }
+}
+
 impl Service {
     /// Answers `request`. Dropped before its end, it is rolled back.
     pub async fn modern(
@@ -49,10 +60,8 @@ impl Service {
         request: &ModernRequest,
         notices: &Notices,
     ) -> Result<HttpAnswer, RpcError> {
-        let ModernRequest { id, method, params, meta, toolsets } = request;
-        let (name, version) = meta.client.as_ref().map_or(("", ""), |c| (&c.name, &c.version));
-        client::check(name, version, &meta.capabilities).map_err(RpcError::meta)?;
-        call_log::note(|fields| fields.client = meta.client.as_ref().map(|c| c.name.clone()));
+        let ModernRequest { id, method, params, toolsets, .. } = request;
+        request.introduce()?;
         // Caches know a list by its method and caller, not by the URL.
         let lists_fresh_ms = if toolsets.is_some() { 0 } else { LISTS_FRESH_MS };
         let form = Form::Modern { lists_fresh_ms };
@@ -65,22 +74,19 @@ impl Service {
         if let Method::Unknown(name) = method {
             return Err(RpcError::method_not_found(name));
         }
-        let toolsets = toolsets.clone().unwrap_or_default();
-        let ground = Ground::Request(meta, &toolsets);
-        let answers = &Answers::default();
-        let stream = None;
-        let request = Request { caller, id, method, ground, notices, answers, stream, form };
-        let Ran::Answered(answered) = self.run(request).await? else {
-            return Err(RpcError::cannot_ask());
-        };
-        Ok(HttpAnswer::json(answered.body))
+        let toolsets = &toolsets.clone().unwrap_or_default();
+        let rounds = Rounds { service: self, caller, request, toolsets, form };
+        Ok(HttpAnswer::json(rounds.answer(method, notices).await?))
     }
 
     /// What `server/discover` tells, whoever asks.
     fn discovery(&self) -> Result<DiscoverResult, RpcError> {
         let versions = version::SUPPORTED.map(super::initialize::protocol);
         let versions = versions.into_iter().collect::<Result<_, _>>()?;
-        let mut discovered = DiscoverResult::new(versions, self.handler.capabilities());
+        let mut capabilities = self.handler.capabilities();
+        // Here log lines come to requests that ask for them: nothing is set, and nothing declared.
+        capabilities.logging = None;
+        let mut discovered = DiscoverResult::new(versions, capabilities);
         discovered.instructions = Some(self.handler.instructions().to_owned());
         Ok(discovered)
     }

@@ -12,7 +12,8 @@ use crate::store::pg::sessions::{self, NewSession};
 const ID_CHARS: usize = 43;
 
 impl Service {
-    /// Opens a session for `caller` and gives its id.
+    /// Opens a session for `caller` and gives its id. Where its key has too many, those end that were
+    /// unused for long.
     pub(super) async fn open_session(
         &self,
         caller: &Caller,
@@ -23,10 +24,22 @@ impl Service {
             tracing::error!(%error, "no session id can be made");
             RpcError::internal()
         })?;
-        let inserted =
-            self.store.write(tenant, async |tx| sessions::insert(tx, tenant, &id, new, ttl).await);
-        match inserted.await {
-            Ok(()) => Ok(id),
+        let most = self.max_sessions;
+        let opened = self.store.write(tenant, async |tx| {
+            if sessions::insert(tx, tenant, &id, new, ttl, most).await? {
+                return Ok((true, 0));
+            }
+            let ended = sessions::end_unused(tx, tenant, new.key, most).await?;
+            let opened = ended > 0 && sessions::insert(tx, tenant, &id, new, ttl, most).await?;
+            Ok((opened, ended))
+        });
+        let opened = opened.await;
+        if matches!(opened, Ok((_, ended)) if ended > 0) {
+            self.bus.wake();
+        }
+        match opened {
+            Ok((true, _)) => Ok(id),
+            Ok((false, _)) => Err(RpcError::too_many_sessions(most)),
             // The policies let members in only, whatever a cache says.
             Err(StoreError::Forbidden { .. }) => Err(RpcError::not_a_member()),
             // As the database writes it, which may be longer than what was sent.

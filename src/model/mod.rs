@@ -32,4 +32,4 @@ pub use quota::{Count, Quota};
 pub use rights::{Right, Role, Scope, Scopes};
 pub use seal::Sealer;
 pub use secret::Secret;
-pub use signal::{Signal, SignalKind};
+pub use signal::{SIGNALS_KEPT, Signal, SignalKind};

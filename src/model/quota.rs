@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Parts of a window. What lies in a part leaves the window with it.
-pub const SLOTS: u64 = 60;
+pub const SLOTS: u32 = 60;
 
 /// At most `limit` in any time as long as `window`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,6 @@ impl Quota {
     /// The length of a part of the window.
     #[must_use]
     pub fn slot(&self) -> Duration {
-        // 60 fits.
-        (self.window / SLOTS as u32).max(Duration::from_micros(1))
+        (self.window / SLOTS).max(Duration::from_micros(1))
     }
 }

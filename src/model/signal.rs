@@ -1,8 +1,12 @@
 //! What happened in a project, for whoever listens on any replica.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::{ProjectId, UserId};
+
+/// How long signals are kept for the replicas to read.
+pub const SIGNALS_KEPT: Duration = Duration::from_mins(5);
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,7 +50,7 @@ pub use routes::{Described, routes};
 
 /// What the API needs.
 pub struct Rest {
-    /// Forgets keys that are changed.
+    /// Is told when keys may have changed.
     pub authenticator: Arc<Authenticator>,
     /// What is said of the limits of requests.
     pub limits: RequestLimits,

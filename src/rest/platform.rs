@@ -45,11 +45,14 @@ impl PlatformAdmin {
         self.rest.store.read(&self.platform, block).await
     }
 
-    /// Runs `block` in a transaction of the operator.
+    /// Runs `block` in a transaction of the operator; here, no key is believed any more to be what it
+    /// was before.
     pub(super) async fn write<T>(
         &self,
         block: impl AsyncFnOnce(&Tx) -> Result<T, RestError>,
     ) -> Result<T, RestError> {
-        self.rest.store.write(&self.platform, block).await
+        let written = self.rest.store.write(&self.platform, block).await;
+        self.rest.authenticator.watch().changed();
+        written
     }
 }

@@ -9,6 +9,7 @@
 mod error;
 pub mod kv;
 pub mod migrate;
+mod moment;
 pub mod pg;
 mod pool;
 mod row;
@@ -20,6 +21,7 @@ mod tx;
 pub mod walls;
 
 pub use error::StoreError;
+pub use moment::{Moment, NoMoment};
 pub use pool::{ConnectError, Store};
 pub use statement::Statement;
 pub use tenant::{Authority, Platform, Tenant};

@@ -93,7 +93,7 @@ impl CallLog {
                 tool = fields.tool,
                 queries = fields.queries,
                 rows = fields.rows,
-                redis_ms = (!fields.redis.is_zero()).then(|| fields.redis.as_secs_f64() * 1000.0),
+                redis_ms = (!fields.redis.is_zero()).then_some(fields.redis.as_secs_f64() * 1000.0),
                 slow = (duration > SLOW).then_some(true),
                 "call"
             );

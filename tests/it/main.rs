@@ -4,6 +4,7 @@
 //! database of its own, cloned from a migrated template.
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod bus;
 mod cli;
 mod clients;
 mod conformance;
@@ -18,3 +19,4 @@ mod rest;
 mod store;
 mod streams;
 mod tenancy;
+mod worker;

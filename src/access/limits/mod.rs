@@ -12,6 +12,7 @@ pub mod window;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::LimitsConfig;
 use crate::model::{KeyId, Quota};
@@ -23,19 +24,23 @@ use bucket::{Bucket, Limit, Place};
 pub use limiter::{Denied, Limiter, Standing, seconds};
 pub use meter::{Meter, Reading};
 
+/// How long the windows are in which calls are counted.
+pub const MINUTE: Duration = Duration::from_mins(1);
+
 /// The limits of calls.
 #[derive(Clone)]
 pub struct Limits {
     limiter: Arc<Limiter>,
     config: LimitsConfig,
+    minute: Duration,
 }
 
 impl Limits {
-    /// The limits of `config`, counted together with all that have `shared`.
+    /// The limits of `config` for each `minute`, counted together with all that have `shared`.
     #[must_use]
-    pub fn new(config: LimitsConfig, shared: Option<RateLimits>) -> Self {
-        let limiter = Limiter::new(shared, config.fallback, config.window);
-        Self { limiter: Arc::new(limiter), config }
+    pub fn new(config: LimitsConfig, minute: Duration, shared: Option<RateLimits>) -> Self {
+        let limiter = Limiter::new(shared, config.fallback, minute);
+        Self { limiter: Arc::new(limiter), config, minute }
     }
 
     /// The meter of a call with `key` from `address`.
@@ -71,6 +76,6 @@ impl Limits {
     }
 
     fn limit(&self, bucket: Bucket, limit: u32) -> Limit {
-        Limit { bucket, quota: Quota { limit, window: self.config.window } }
+        Limit { bucket, quota: Quota { limit, window: self.minute } }
     }
 }

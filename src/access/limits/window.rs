@@ -51,7 +51,7 @@ impl Window {
     fn slide(&mut self, quota: Quota, now: Duration) -> u64 {
         let slot = slot_of(quota, now);
         while let Some((first, count)) = self.counts.front()
-            && first + SLOTS < slot
+            && first + u64::from(SLOTS) < slot
         {
             self.sum -= count;
             self.counts.pop_front();
@@ -80,7 +80,7 @@ fn slot_of(quota: Quota, now: Duration) -> u64 {
 
 /// How long until `slot` has left the window.
 fn left_after(quota: Quota, slot: u64, now: Duration) -> Duration {
-    let end = quota.slot().as_nanos() * u128::from(slot + SLOTS + 1);
+    let end = quota.slot().as_nanos() * u128::from(slot + u64::from(SLOTS) + 1);
     Duration::from_nanos(u64::try_from(end).unwrap_or(u64::MAX)).saturating_sub(now)
 }
 

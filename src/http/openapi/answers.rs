@@ -92,7 +92,7 @@ fn events(last: &str) -> Content {
     Content::new(Some(events))
 }
 
-fn answers() -> [(&'static str, ResponseBuilder); 23] {
+fn answers() -> [(&'static str, ResponseBuilder); 24] {
     let challenge = header("Challenge");
     let retry = header("RetryAfter");
     [
@@ -110,6 +110,7 @@ fn answers() -> [(&'static str, ResponseBuilder); 23] {
             "PostOnly",
             rpc("From 2026-07-28 on there is POST only.").header_ref("Allow", header("Allow")),
         ),
+        ("NotAStream", rpc("`subscriptions/listen` without `Accept: text/event-stream`.")),
         ("TooLarge", rpc("The body is larger than the server takes.")),
         ("UnsupportedMediaType", rpc("The body is not `application/json`.")),
         (

@@ -79,6 +79,7 @@ fn post((name, whose, not_found): Endpoint) -> Operation {
         .request_body(Some(message()))
         .response("200", answers::answered())
         .response("202", answers::named("Accepted"))
+        .response("406", answers::named("NotAStream"))
         .response("413", answers::named("TooLarge"))
         .response("415", answers::named("UnsupportedMediaType"))
         .build()

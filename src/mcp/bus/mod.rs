@@ -12,7 +12,6 @@ mod poller;
 mod untold;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
@@ -21,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 pub use attendance::Attendance;
 pub use followers::Follow;
 pub use listeners::{Heard, Listener, MAX_WAITING};
-pub use poller::PERIOD;
 
 use crate::model::{Clock, ProjectId, Signal, StreamId};
 use crate::store::kv::{Hint, Wakes};
@@ -31,9 +29,6 @@ use followers::Followers;
 use listeners::Listeners;
 use poller::Reader;
 use untold::Untold;
-
-/// How long signals are kept for the replicas to read.
-pub const SIGNALS_KEPT: Duration = Duration::from_mins(5);
 
 /// What is done at once when a call is cancelled, a question answered or a session ended, on whatever
 /// replica. It must not wait for anything.
@@ -86,18 +81,18 @@ impl Bus {
     }
 
     /// Listens to what happens in `project`. Nothing that is committed after this has returned is
-    /// missed; what was committed before, by more than [`PERIOD`], is not heard.
+    /// missed, and nothing is heard that was committed before it was called.
     ///
     /// # Errors
     /// When Postgres cannot be asked how far things have come.
     pub async fn listen(&self, project: ProjectId) -> Result<Listener, StoreError> {
         let asked = Instant::now();
         let mut reader = self.reader.lock().await;
-        // Of many who wait for one that fails, none waits for a failure of its own.
+        // Of many who come at once, most wait for one read, or for its failure.
         if let Some(error) = reader.failed_since(asked) {
             return Err(error);
         }
-        if !reader.is_recent(self.clock.now()) {
+        if !reader.has_read_since(asked) {
             self.advance(&mut reader).await?;
         }
         Ok(self.listeners.add(project, self.attend()))
@@ -136,9 +131,9 @@ impl Bus {
 
     /// Takes what another replica says.
     fn take(&self, hint: &Hint) {
-        self.followers.wake(&hint.streams);
-        if hint.signals {
-            self.read_soon();
+        match hint {
+            Hint::Signals => self.read_soon(),
+            Hint::Streams(streams) => self.followers.wake(streams),
         }
     }
 

@@ -5,17 +5,18 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Bus, SIGNALS_KEPT};
-use crate::model::SignalKind;
+use super::Bus;
+use crate::model::{SIGNALS_KEPT, SignalKind};
 use crate::store::StoreError;
 use crate::store::pg::signals;
 use crate::store::pg::streams;
 
 /// How often it is read while someone is there.
-pub const PERIOD: Duration = Duration::from_millis(200);
+const PERIOD: Duration = Duration::from_millis(200);
 /// How often while nobody is, so that what was read last stays young.
 const IDLE_PERIOD: Duration = Duration::from_mins(1);
-/// The shortest time between two reads, however often something is said to have happened.
+/// The shortest time between two reads, however often something is said to have happened; longer
+/// after one that took longer.
 const GAP: Duration = Duration::from_millis(10);
 /// After this long without a read, signals may have been purged before they were read.
 const MAX_ABSENCE: Duration = SIGNALS_KEPT.saturating_sub(Duration::from_mins(1));
@@ -34,7 +35,10 @@ pub(super) struct Reader {
 struct Read {
     /// Which transactions it saw.
     snapshot: String,
+    /// Before it began, by the clock that goes on while the machine sleeps.
     at: OffsetDateTime,
+    /// The same by the one that never goes back.
+    began: Instant,
 }
 
 #[derive(Debug)]
@@ -50,9 +54,9 @@ impl Reader {
         Some(StoreError::Unavailable(failed.problem.clone()))
     }
 
-    /// Whether it was read as shortly before `now` as it is while someone is there.
-    pub(super) fn is_recent(&self, now: OffsetDateTime) -> bool {
-        self.failed.is_none() && self.last.as_ref().is_some_and(|last| now - last.at <= PERIOD)
+    /// Whether the last read that was one began after `time`.
+    pub(super) fn has_read_since(&self, time: Instant) -> bool {
+        self.last.as_ref().is_some_and(|last| last.began >= time)
     }
 
     /// Whether signals may have been purged between the last read and `now`.
@@ -60,8 +64,8 @@ impl Reader {
         self.last.as_ref().is_some_and(|last| now - last.at > MAX_ABSENCE)
     }
 
-    fn succeeded(&mut self, snapshot: String, at: OffsetDateTime) {
-        self.last = Some(Read { snapshot, at });
+    fn succeeded(&mut self, read: Read) {
+        self.last = Some(read);
         if self.failed.take().is_some() {
             tracing::info!("what happens is heard again");
         }
@@ -81,12 +85,13 @@ impl Bus {
         let mut ticked = None;
         loop {
             let tick = self.is_tick(ticked).await;
+            let start = Instant::now();
             if tick {
-                ticked = Some(Instant::now());
+                ticked = Some(start);
             }
             let read = self.read(tick).await;
-            // A failure has been said; whatever happens meanwhile is read then.
-            sleep(if read.is_ok() { GAP } else { PERIOD }).await;
+            // A failure has been said; what happens meanwhile is read at the next try.
+            sleep(if read.is_ok() { GAP.max(start.elapsed()) } else { PERIOD }).await;
         }
     }
 
@@ -111,12 +116,12 @@ impl Bus {
 
     /// Reads what has happened since the last read, and tells it.
     pub(super) async fn advance(&self, reader: &mut Reader) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        let lost = reader.is_too_old(now);
+        let (at, began) = (self.clock.now(), Instant::now());
+        let lost = reader.is_too_old(at);
         let since = reader.last.as_ref().filter(|_| !lost).map(|last| last.snapshot.as_str());
         let news =
             signals::read(&self.store, since).await.inspect_err(|error| reader.failed(error))?;
-        reader.succeeded(news.snapshot, now);
+        reader.succeeded(Read { snapshot: news.snapshot, at, began });
         if lost {
             self.listeners.tell_lost();
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::model::StreamId;
-use crate::store::kv::{Hint, Wakes};
+use crate::store::kv::Wakes;
 
 /// Streams that wait to be told at most; of more the others learn when they ask Postgres.
 const MAX_STREAMS: usize = 4096;
@@ -54,8 +54,11 @@ impl Untold {
                 let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 std::mem::take(&mut *waiting)
             };
-            let streams = waiting.streams.into_iter().collect();
-            wakes.tell(Hint { signals: waiting.signals, streams }).await;
+            if waiting.signals {
+                wakes.tell_signals().await;
+            }
+            let streams: Vec<StreamId> = waiting.streams.into_iter().collect();
+            wakes.tell_streams(&streams).await;
             tokio::time::sleep(GAP).await;
         }
     }

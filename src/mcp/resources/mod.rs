@@ -9,7 +9,7 @@ mod uri;
 pub(super) use complete::complete;
 pub(super) use list::{list, templates};
 pub(super) use read::read;
-pub(super) use uri::of_text as uri;
+pub(super) use uri::path;
 
 /// What documents are.
 const MIME_TYPE: &str = "text/markdown";

@@ -19,13 +19,14 @@ const ENCODED: AsciiSet =
 
 /// The URI of the document at `path`.
 pub(super) fn of(path: &DocumentPath) -> String {
-    of_text(path.as_str())
-}
-
-/// The same for the path of a document, as the database has it.
-pub(in crate::mcp) fn of_text(text: &str) -> String {
+    let text = path.as_str();
     let name = if CORE_DOCUMENTS.contains(&text) { text.trim_end_matches(ENDING) } else { text };
     format!("{SCHEME}{}", utf8_percent_encode(name, &ENCODED))
+}
+
+/// The path of the document that `uri` names, as the database has it.
+pub(in crate::mcp) fn path(uri: &str) -> Option<String> {
+    parse(uri).map(|path| path.to_string())
 }
 
 /// The document that `uri` names, if it can name one.

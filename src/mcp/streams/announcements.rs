@@ -2,11 +2,11 @@
 //! basic/transports, listening for messages from the server).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
-use super::leases::LEASE;
 use super::{EventId, Outgoing, Replay, Stream};
 use crate::access::Caller;
 use crate::mcp::Service;
@@ -57,7 +57,9 @@ impl Announcements {
             service.wishes(&caller, session).await?.ok_or_else(RpcError::session_unknown)?;
         let session = session.to_owned();
         let (missed, since) = match older {
-            Some((replay, found)) => (Some(replay), Some(quiet_since(&found))),
+            Some((replay, found)) => {
+                (Some(replay), Some(quiet_since(&found, service.streams.leases.lease())))
+            }
             None => (None, None),
         };
         let this =
@@ -128,8 +130,7 @@ impl Announcements {
     }
 
     fn say(&self, heard: &[Heard]) {
-        let uri = |target: &str| self.service.handler.uri(target);
-        let changes = self.wishes.of(heard, uri, self.caller.tenant().user());
+        let changes = self.wishes.of(heard, self.caller.tenant().user());
         for (method, params) in changes.iter().map(Change::notification) {
             self.stream.say(&String::from_utf8_lossy(&render::notification(method, &params)));
         }
@@ -158,8 +159,8 @@ impl Drop for Announcements {
 }
 
 /// From when on nobody may have heard what changed.
-fn quiet_since(older: &streams::Found) -> OffsetDateTime {
-    let margin = if older.closed { OVERLAP } else { OVERLAP + LEASE };
+fn quiet_since(older: &streams::Found, lease: Duration) -> OffsetDateTime {
+    let margin = if older.closed { OVERLAP } else { OVERLAP + lease };
     older.alive_until - margin
 }
 
@@ -171,8 +172,9 @@ impl Service {
             find_session(tx, caller, session).await?;
             Ok::<_, RpcError>(sessions::subscriptions(tx, tenant, session).await?)
         });
+        let (offered, target) = (self.handler.capabilities(), |uri: &str| self.handler.target(uri));
         match read.await {
-            Ok(uris) => Ok(uris.map(|uris| Wishes::of_session(&self.handler.capabilities(), uris))),
+            Ok(uris) => Ok(uris.map(|uris| Wishes::of_session(&offered, uris, target))),
             Err(error) if error == RpcError::session_unknown() => Ok(None),
             Err(error) => Err(error),
         }

@@ -71,16 +71,14 @@ impl Service {
             .write(tenant, async |tx| client_requests::insert(tx, tenant, id, session).await);
         noted.await.map_err(|error: StoreError| RpcError::from(error))?;
         stream.say(&render::request(id, question.method, &question.params));
-        Ok(match self.answer_to(caller, id, &waiting).await? {
-            Some(mut answer) => match answer.get_mut("result") {
-                Some(result) => Ok(result.take()),
-                None => Err("the client refused to answer this call's question".to_owned()),
-            },
-            None => {
-                let minutes = PATIENCE.as_secs() / 60;
-                Err(format!("nobody answered this call's question within {minutes} minutes"))
-            }
-        })
+        let Some(mut answer) = self.answer_to(caller, id, &waiting).await? else {
+            let minutes = PATIENCE.as_secs() / 60;
+            return Ok(Err(format!(
+                "nobody answered this call's question within {minutes} minutes"
+            )));
+        };
+        let refused = || "the client refused to answer this call's question".to_owned();
+        Ok(answer.get_mut("result").map(Value::take).ok_or_else(refused))
     }
 
     /// What the client posted as the answer to `id`; `None` when it took too long.

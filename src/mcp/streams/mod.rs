@@ -18,6 +18,7 @@ mod stream;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,7 @@ pub use announcements::Announcements;
 pub(super) use asks::Asked;
 pub use calls::Calls;
 pub use event_id::EventId;
+pub use leases::LEASE;
 pub use replay::Replay;
 pub use stream::{Outgoing, Stream};
 pub use writer::Queue;
@@ -35,7 +37,7 @@ pub use writer::Queue;
 use crate::model::StreamId;
 use crate::store::pg::streams::{Kind, NewStream};
 use crate::store::{Store, Tenant};
-use leases::{LEASE, Leases};
+use leases::Leases;
 use writer::Writer;
 
 /// What this process writes. Cheap to clone.
@@ -52,11 +54,12 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Streams written by the process `replica`, and what [`Queue::keep`] must store for them.
+    /// Streams written by the process `replica`, which counts as dead when it says nothing for as long
+    /// as `lease`, and what [`Queue::keep`] must store for them.
     #[must_use]
-    pub fn new(replica: Uuid, calls: Calls, tasks: TaskTracker) -> (Self, Queue) {
+    pub fn new(replica: Uuid, lease: Duration, calls: Calls, tasks: TaskTracker) -> (Self, Queue) {
         let (writer, queue) = Writer::new();
-        (Self { replica, writer, leases: Leases::default(), calls, tasks }, queue)
+        (Self { replica, writer, leases: Leases::new(lease), calls, tasks }, queue)
     }
 
     /// Renews the leases of what is written, until `drained` is cancelled.
@@ -81,7 +84,8 @@ impl Streams {
         request_id: Option<&'a str>,
     ) -> NewStream<'a> {
         let kind = if request_id.is_some() { Kind::Post } else { Kind::Get };
-        NewStream { id: stream.id(), session, request_id, kind, owner: self.replica, lease: LEASE }
+        let (owner, lease) = (self.replica, self.leases.lease());
+        NewStream { id: stream.id(), session, request_id, kind, owner, lease }
     }
 }
 

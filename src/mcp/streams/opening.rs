@@ -45,9 +45,10 @@ impl Service {
             if found.unseen {
                 sessions::touch(tx, tenant, session, self.session_ttl).await?;
             }
-            match streams::insert(tx, tenant, &row).await? {
-                true => Ok(found),
-                false => Err(RpcError::in_flight()),
+            if streams::insert(tx, tenant, &row).await? {
+                Ok(found)
+            } else {
+                Err(RpcError::in_flight())
             }
         });
         let found = opened.await?;

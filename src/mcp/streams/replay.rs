@@ -135,14 +135,14 @@ impl Replay {
         };
         let next = self.at.seq + 1;
         if events.first().is_some_and(|first| first.seq != next) {
-            return Ok(Some(lost(&found, RpcError::events_purged())));
+            return Ok(Some(lost(&found, &RpcError::events_purged())));
         }
         if !events.is_empty() {
             self.ready.extend(events);
         } else if found.closed {
             self.ended = true;
             let missing = next < found.next_seq;
-            return Ok(missing.then(|| lost(&found, RpcError::events_purged())));
+            return Ok(missing.then(|| lost(&found, &RpcError::events_purged())));
         } else if found.orphaned {
             self.bury(&found).await?;
         } else {
@@ -164,7 +164,7 @@ impl Replay {
                     .await?;
             }
             None => {
-                store.write(tenant, async |tx| streams::close(tx, tenant, stream).await).await?
+                store.write(tenant, async |tx| streams::close(tx, tenant, stream).await).await?;
             }
         }
         Ok(())
@@ -172,11 +172,11 @@ impl Replay {
 }
 
 /// What ends a stream that cannot be read to its end: an error in place of the answer.
-fn lost(found: &streams::Found, error: RpcError) -> Outgoing {
+fn lost(found: &streams::Found, error: &RpcError) -> Outgoing {
     let id = found.request_id.as_deref();
     Outgoing::Unstored(match id {
-        Some(id) => render::error_to(id, &error),
-        None => String::from_utf8_lossy(&render::error(None::<&RequestId>, &error)).into_owned(),
+        Some(id) => render::error_to(id, error),
+        None => String::from_utf8_lossy(&render::error(None::<&RequestId>, error)).into_owned(),
     })
 }
 
@@ -191,6 +191,10 @@ async fn look(
     let Some(found) = streams::find(tx, tenant, session, at.stream).await? else {
         return Ok(None);
     };
-    let events = events::after(tx, tenant, at.stream, at.seq, PAGE).await?;
+    let mut events = events::after(tx, tenant, at.stream, at.seq, PAGE).await?;
+    // Behind a gap, which a purge leaves for a moment, they are as good as gone.
+    let first = events.first().map_or(0, |event| event.seq);
+    let in_order = events.iter().zip(first..).take_while(|(event, seq)| event.seq == *seq).count();
+    events.truncate(in_order);
     Ok(Some(Look { found, events }))
 }

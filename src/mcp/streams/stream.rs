@@ -1,12 +1,13 @@
 //! One stream while this process writes it.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::leases::Leases;
-use super::writer::{Write, Writer};
+use super::writer::Writer;
 use super::{EventId, storable};
 use crate::mcp::wire::RpcError;
 use crate::model::StreamId;
@@ -16,8 +17,6 @@ use crate::store::{StoreError, Tenant, Tx};
 
 /// How much a client may leave unread before it is cut off; it can resume.
 const UNREAD: usize = 256;
-/// What waits until the stream is opened, at most.
-const WAITING: usize = 64;
 /// The most messages of one stream.
 pub const MAX_MESSAGES: i64 = 10_000;
 /// The most bytes of the messages of one stream before its answer, and of one answer.
@@ -48,6 +47,10 @@ pub struct Stream {
 
 struct State {
     phase: Phase,
+    /// What the writer has not taken yet.
+    pending: VecDeque<NewEvent>,
+    /// Whether the writer knows that there is something to take.
+    queued: bool,
     /// The number of the last message.
     last: i64,
     bytes: usize,
@@ -58,7 +61,7 @@ struct State {
 
 enum Phase {
     /// It has no row yet; what was said waits.
-    Waiting(Vec<String>),
+    Waiting,
     /// Its row is there.
     Open,
     /// Nothing more is stored.
@@ -85,8 +88,15 @@ impl Stream {
         leases: Leases,
     ) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
         let (client, unread) = mpsc::channel(UNREAD);
-        let phase = Phase::Waiting(Vec::new());
-        let state = State { phase, last: 0, bytes: 0, doubtful: false, client: Some(client) };
+        let state = State {
+            phase: Phase::Waiting,
+            pending: VecDeque::new(),
+            queued: false,
+            last: 0,
+            bytes: 0,
+            doubtful: false,
+            client: Some(client),
+        };
         let stream = Self {
             tenant,
             id,
@@ -116,9 +126,9 @@ impl Stream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it has its row.
-    pub(in crate::mcp) fn is_open(&self) -> bool {
-        matches!(self.state().phase, Phase::Open)
+    /// Whether it has its row, though perhaps nothing more can be stored.
+    pub(in crate::mcp) fn has_row(&self) -> bool {
+        !matches!(self.state().phase, Phase::Waiting)
     }
 
     /// Waits until something was said although it has no row yet.
@@ -135,43 +145,61 @@ impl Stream {
     pub(super) fn opened(self: &Arc<Self>) {
         self.leases.hold(self.tenant.project(), self.id);
         let mut state = self.state();
-        if let Phase::Waiting(waiting) = std::mem::replace(&mut state.phase, Phase::Open) {
-            waiting.iter().for_each(|message| self.push(&mut state, message));
+        if let Phase::Waiting = state.phase {
+            state.phase = Phase::Open;
+            self.queue(&mut state);
         }
     }
 
-    /// Says `message`. Nobody waits for it: it is left out where the writer is behind.
+    /// Says `message`. Nobody waits until it is stored: what is said waits, up to [`Self::LIMITS`].
     pub fn say(self: &Arc<Self>, message: &str) {
         let mut state = self.state();
-        match &mut state.phase {
-            Phase::Waiting(waiting) => {
-                if waiting.len() < WAITING {
-                    waiting.push(message.to_owned());
-                }
-                self.wanted.notify_one();
-            }
-            Phase::Open => self.push(&mut state, message),
-            Phase::Over => {}
-        }
-    }
-
-    fn push(self: &Arc<Self>, state: &mut State, message: &str) {
         let bytes = state.bytes + message.len();
+        if let Phase::Over = state.phase {
+            return;
+        }
         if state.last >= MAX_MESSAGES || bytes > MAX_BYTES {
             self.overfull.cancel();
-        } else if self.writer.offer(self.write(state.last + 1, message, false)) {
-            state.last += 1;
-            state.bytes = bytes;
-        } else {
-            tracing::warn!("a notification was left out: events are not stored fast enough");
+            return;
+        }
+        state.bytes = bytes;
+        self.push(&mut state, message, false);
+        self.wanted.notify_one();
+    }
+
+    fn push(self: &Arc<Self>, state: &mut State, message: &str, last: bool) {
+        state.last += 1;
+        let (project, user) = (self.tenant.project(), self.tenant.user());
+        let (stream, seq, payload) = (self.id, state.last, storable(message));
+        state.pending.push_back(NewEvent { project, user, stream, seq, payload, last });
+        self.queue(state);
+    }
+
+    /// Tells the writer, if there is something for it that it does not know of.
+    fn queue(self: &Arc<Self>, state: &mut State) {
+        let open = matches!(state.phase, Phase::Open);
+        if open && !state.queued && !state.pending.is_empty() {
+            state.queued = true;
+            if !self.writer.queue(self.clone()) {
+                self.fail(state);
+            }
         }
     }
 
-    fn write(self: &Arc<Self>, seq: i64, message: &str, last: bool) -> Write {
-        let (project, user) = (self.tenant.project(), self.tenant.user());
-        let payload = storable(message);
-        let event = NewEvent { project, user, stream: self.id, seq, payload, last };
-        Write { event, stream: self.clone() }
+    /// What the writer is to store next: at most `events`, and no more once there are `bytes`; and
+    /// whether there is more.
+    pub(super) fn take(&self, events: usize, bytes: usize) -> (Vec<NewEvent>, bool) {
+        let mut state = self.state();
+        let (mut taken, mut size) = (Vec::new(), 0);
+        while taken.len() < events
+            && size < bytes
+            && let Some(event) = state.pending.pop_front()
+        {
+            size += event.payload.len();
+            taken.push(event);
+        }
+        state.queued = !state.pending.is_empty();
+        (taken, state.queued)
     }
 
     /// Stores `body`, the answer, in the transaction of the change that it tells of, behind all that
@@ -213,12 +241,10 @@ impl Stream {
 
     /// Stores `body`, the last message, and gives its number once it is known what became of it.
     pub(super) async fn conclude(self: &Arc<Self>, body: &str) -> i64 {
-        let place = self.writer.place().await;
         let seq = {
             let mut state = self.state();
-            if let (Some(place), Phase::Open) = (place, &state.phase) {
-                state.last += 1;
-                place.send(self.write(state.last, body, true));
+            if let Phase::Open = state.phase {
+                self.push(&mut state, body, true);
             }
             state.last
         };
@@ -251,8 +277,7 @@ impl Stream {
     pub(super) fn note_stored(&self, event: &NewEvent, stored: bool) {
         let mut state = self.state();
         if !stored {
-            state.phase = Phase::Over;
-            self.progress.send_modify(|progress| progress.over = true);
+            self.stop(&mut state);
             return;
         }
         if !(event.last && state.doubtful) {
@@ -265,8 +290,19 @@ impl Stream {
 
     /// The writer could not store an event.
     pub(super) fn note_failure(&self) {
-        self.state().phase = Phase::Over;
-        self.progress.send_modify(|progress| (progress.over, progress.failed) = (true, true));
+        self.fail(&mut self.state());
+    }
+
+    fn fail(&self, state: &mut State) {
+        self.progress.send_modify(|progress| progress.failed = true);
+        self.stop(state);
+    }
+
+    /// Nothing more is stored: what comes behind what is not would leave a gap.
+    fn stop(&self, state: &mut State) {
+        state.phase = Phase::Over;
+        state.pending.clear();
+        self.progress.send_modify(|progress| progress.over = true);
     }
 
     /// Ends the connection of its client, who may resume it; the stream goes on. One that has no row
@@ -284,10 +320,9 @@ impl Stream {
     }
 
     fn end(&self, state: &mut State) {
-        state.phase = Phase::Over;
+        self.stop(state);
         state.client = None;
         self.leases.release(self.id);
-        self.progress.send_modify(|progress| progress.over = true);
     }
 }
 

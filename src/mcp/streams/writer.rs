@@ -1,7 +1,7 @@
 //! The one task that stores events: it gathers what is waiting into one statement, and nothing is sent
 //! before it is committed.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::model::StreamId;
 use crate::store::pg::events::{self, NewEvent};
 use crate::store::{Store, StoreError};
 
-/// Events that wait to be stored. Beyond, notifications are left out, and answers wait.
-const QUEUE: usize = 4096;
 /// The most events of one statement.
 const BATCH: usize = 256;
+/// The most events that a stream has stored before it is another's turn.
+const TURN: usize = 16;
 /// The most bytes of one statement, but for a single event that is larger.
 const BATCH_BYTES: usize = 4 << 20;
 /// How often a batch is tried before its streams go on without it.
@@ -25,47 +25,38 @@ const TRIES: u32 = 4;
 /// The pause before the second try; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// An event on its way to the table, and who waits for that.
-pub(super) struct Write {
-    pub(super) event: NewEvent,
-    pub(super) stream: Arc<Stream>,
-}
-
-/// The way to the writer.
+/// The way to the writer. It holds no events: these wait in their streams, each within its limits, so
+/// that one that says much delays no other.
 #[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Write>);
+pub(super) struct Writer(mpsc::UnboundedSender<Arc<Stream>>);
 
-/// The writer's end of it.
-pub struct Queue(mpsc::Receiver<Write>);
+/// The writer's end of it: streams that have something to store, each once.
+pub struct Queue {
+    coming: mpsc::UnboundedReceiver<Arc<Stream>>,
+    waiting: VecDeque<Arc<Stream>>,
+}
 
 impl Writer {
     pub(super) fn new() -> (Self, Queue) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        (Self(sender), Queue(receiver))
+        let (sender, coming) = mpsc::unbounded_channel();
+        (Self(sender), Queue { coming, waiting: VecDeque::new() })
     }
 
-    /// Hands `write` over, unless the writer is behind.
-    pub(super) fn offer(&self, write: Write) -> bool {
-        self.0.try_send(write).is_ok()
-    }
-
-    /// A place in the queue, once there is one; `None` when nothing is stored any more.
-    pub(super) async fn place(&self) -> Option<mpsc::Permit<'_, Write>> {
-        self.0.reserve().await.ok()
+    /// Says that `stream` has something to store; `false` when nothing is stored any more.
+    pub(super) fn queue(&self, stream: Arc<Stream>) -> bool {
+        self.0.send(stream).is_ok()
     }
 }
 
 impl Queue {
     /// Stores what comes until `drained` is cancelled, and tells `bus`.
     pub async fn keep(mut self, store: &Store, bus: &Bus, drained: &CancellationToken) {
-        loop {
-            let first = tokio::select! {
-                biased;
-                write = self.0.recv() => write,
-                () = drained.cancelled() => return,
-            };
-            let Some(first) = first else { return };
-            let (events, streams) = self.batch(first);
+        while self.wait(drained).await {
+            let (events, streams) = self.batch();
+            if events.is_empty() {
+                // Their streams have ended meanwhile.
+                continue;
+            }
             match persist(store, &events).await {
                 Ok(stored) => {
                     for (event, stream) in events.iter().zip(&streams) {
@@ -78,21 +69,43 @@ impl Queue {
                 }
                 Err(error) => {
                     tracing::error!(%error, events = events.len(), "events were not stored");
-                    streams.iter().for_each(|stream| stream.note_failure());
+                    for stream in &streams {
+                        stream.note_failure();
+                    }
                 }
             }
         }
     }
 
-    /// What is waiting, up to the size of a statement.
-    fn batch(&mut self, first: Write) -> (Vec<NewEvent>, Vec<Arc<Stream>>) {
-        let mut bytes = first.event.payload.len();
-        let (mut events, mut streams) = (vec![first.event], vec![first.stream]);
+    /// Waits until there is something to store; `false` when there never will be.
+    async fn wait(&mut self, drained: &CancellationToken) -> bool {
+        if self.waiting.is_empty() {
+            let first = tokio::select! {
+                biased;
+                stream = self.coming.recv() => stream,
+                () = drained.cancelled() => None,
+            };
+            self.waiting.extend(first);
+        }
+        !self.waiting.is_empty()
+    }
+
+    /// What is waiting, of each stream in turn, up to the size of a statement; and whose it is.
+    fn batch(&mut self) -> (Vec<NewEvent>, Vec<Arc<Stream>>) {
+        let (mut events, mut streams, mut bytes) = (Vec::new(), Vec::new(), 0);
         while events.len() < BATCH && bytes < BATCH_BYTES {
-            let Ok(Write { event, stream }) = self.0.try_recv() else { break };
-            bytes += event.payload.len();
-            events.push(event);
-            streams.push(stream);
+            while let Ok(stream) = self.coming.try_recv() {
+                self.waiting.push_back(stream);
+            }
+            let Some(stream) = self.waiting.pop_front() else { break };
+            let turn = TURN.min(BATCH - events.len());
+            let (taken, more) = stream.take(turn, BATCH_BYTES - bytes);
+            bytes += taken.iter().map(|event| event.payload.len()).sum::<usize>();
+            streams.extend(std::iter::repeat_n(stream.clone(), taken.len()));
+            events.extend(taken);
+            if more {
+                self.waiting.push_back(stream);
+            }
         }
         (events, streams)
     }

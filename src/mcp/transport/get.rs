@@ -40,6 +40,7 @@ async fn open(
     check_legacy_version(headers)?;
     let session = session_id(headers)?.ok_or_else(RpcError::session_missing)?;
     let service = &transport.service;
+    let ended = transport.authenticator.ended(&caller);
     let resumed = match headers.get(LAST_EVENT_ID) {
         None => None,
         Some(id) => {
@@ -61,5 +62,6 @@ async fn open(
     };
     let stopping = transport.stopping.clone();
     let jitter = service.ambient.uuid()?.as_u64_pair().1;
-    Ok(sse::response(session_stream::events(source, &version, beginning, jitter, stopping)))
+    let events = session_stream::events(source, &version, beginning, jitter, stopping);
+    Ok(sse::response(events, ended))
 }

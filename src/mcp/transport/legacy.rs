@@ -60,7 +60,7 @@ async fn run(
             let opening = in_a_task(&transport, async move {
                 service.initialize(&caller, &id, params.as_deref(), toolsets.as_ref()).await
             });
-            opening.await.map_err(panicked)?.map(response)
+            opening.await.map_err(|error| panicked(&error))?.map(response)
         }
         Message::Request { id, method, params } => {
             let session = session.ok_or_else(RpcError::session_missing)?;
@@ -191,7 +191,7 @@ impl Call {
     /// The answer that is no stream. A call that ended with its session is answered as if it had come
     /// after that: the signal may be the first to tell of it.
     fn unstreamed(&self, done: Done) -> Result<Option<LegacyAnswer>, RpcError> {
-        match done.map_err(panicked)? {
+        match done.map_err(|error| panicked(&error))? {
             None if self.in_flight.is_without_session() => Err(RpcError::session_unknown()),
             answer => Ok(answer),
         }
@@ -209,14 +209,15 @@ impl Call {
     fn stream_of(self, call: Running, version: &str) -> Response<Body> {
         let Self { transport, caller, request, stream, unread, .. } = self;
         let beginning = stream.beginning();
-        let service = transport.service.clone();
+        let (service, ended) = (transport.service.clone(), transport.authenticator.ended(&caller));
         in_a_task(&transport, async move {
-            let answer = call.await.unwrap_or_else(|error| Some(request.refused(panicked(error))));
+            let answer = call.await.unwrap_or_else(|error| Some(request.refused(panicked(&error))));
             service.end_stream(&caller, &stream, answer).await;
         });
         let jitter = beginning.stream.0.as_u64_pair().1;
         let (source, stopping) = (Source::Call(unread), transport.stopping);
-        sse::response(session_stream::events(source, version, Some(beginning), jitter, stopping))
+        let events = session_stream::events(source, version, Some(beginning), jitter, stopping);
+        sse::response(events, ended)
     }
 }
 
@@ -239,7 +240,7 @@ where
     transport.tasks.spawn(call_log::within(call_log::current(), future))
 }
 
-fn panicked(error: JoinError) -> RpcError {
+fn panicked(error: &JoinError) -> RpcError {
     tracing::error!(%error, "a call panicked");
     RpcError::internal()
 }

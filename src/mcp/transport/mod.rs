@@ -9,6 +9,7 @@ mod get;
 mod headers;
 mod legacy;
 mod limited;
+mod listen;
 mod mirrored;
 mod modern;
 mod not_allowed;
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Service;
+use crate::access::Authenticator;
 use crate::config::JsonResponse;
 
 pub use departure::Departure;
@@ -35,6 +37,8 @@ pub use limited::limited;
 pub struct Transport {
     /// Answers the messages.
     pub service: Arc<Service>,
+    /// Knows when a caller is none any more.
+    pub authenticator: Arc<Authenticator>,
     /// Calls in flight, which a stop waits for.
     pub tasks: TaskTracker,
     /// When answers are JSON, and when streams.

@@ -7,14 +7,17 @@
 use axum::body::Body;
 use axum::http::Response;
 use axum::http::request::Parts;
+use futures_util::stream;
 use tokio::sync::mpsc;
 
 use super::headers::{accepts_events, refusal, response};
 use super::legacy::PATIENCE;
 use super::running::Running;
-use super::{Transport, answering, mirrored, sse, toolsets};
+use super::{Transport, answering, listen, mirrored, sse, toolsets};
 use crate::access::Caller;
+use crate::config::JsonResponse;
 use crate::mcp::dispatch::HttpAnswer;
+use crate::mcp::listen::LISTEN;
 use crate::mcp::notices::WAITING;
 use crate::mcp::tools::Toolsets;
 use crate::mcp::wire::meta::Envelope;
@@ -44,6 +47,9 @@ pub(super) async fn answer(
                 Err(error) => return refusal(Era::Modern, Some(&id), error),
             };
             let request = ModernRequest { id, method, params, meta, toolsets };
+            if request.method == LISTEN {
+                return listen::answer(transport, caller, request, parts).await;
+            }
             run(transport, caller, request, parts).await
         }
     }
@@ -75,7 +81,8 @@ fn admit(
     Ok((meta, toolsets::of(&parts.uri)?))
 }
 
-/// Runs the call: as JSON, or as a stream where it says something before its answer or takes long.
+/// Runs the call: as JSON, or as a stream where it says something before its answer or takes long; or
+/// as the operator wants it.
 async fn run(
     transport: Transport,
     caller: Caller,
@@ -83,9 +90,11 @@ async fn run(
     parts: &Parts,
 ) -> Response<Body> {
     let (sender, mut inbox) = mpsc::channel(WAITING);
-    let events = accepts_events(&parts.headers);
+    let mode = transport.json_response;
+    let events = accepts_events(&parts.headers) && mode != JsonResponse::Always;
     let notices = if events { Notices::new(&request.meta, sender) } else { Notices::default() };
     let (proven, service) = (notices.proven(), transport.service);
+    let ended = transport.authenticator.ended(&caller);
     let mut call =
         Running::start(&transport.tasks, &parts.extensions, request.id.clone(), async move {
             service.modern(&caller, &request, &notices).await
@@ -99,9 +108,18 @@ async fn run(
     };
     let first = tokio::select! {
         biased;
-        answer = call.answer() => return response(answer),
+        answer = call.answer() => return at_once(answer, mode),
         Some(notice) = inbox.recv() => Some(notice),
         () = slow => None,
     };
-    sse::response(answering::events(first, inbox, call))
+    sse::response(answering::events(first, inbox, call), ended)
+}
+
+/// An answer before which nothing was said. One with a status of its own is JSON in any case.
+fn at_once(answer: HttpAnswer, mode: JsonResponse) -> Response<Body> {
+    if mode == JsonResponse::Never && answer.status == 200 {
+        let message = sse::message(String::from_utf8_lossy(&answer.body));
+        return sse::response(stream::iter([message]), std::future::pending());
+    }
+    response(answer)
 }

@@ -15,11 +15,6 @@ use crate::mcp::wire::version;
 
 /// How long a client waits before it resumes.
 const RETRY: Duration = Duration::from_millis(500);
-/// A connection ends about this long after its beginning, and its client resumes: what balances load
-/// or was restarted gets its share of old clients.
-const MAX_AGE: Duration = Duration::from_mins(15);
-/// The part of that age, in percent, by which connections differ, so that not all end at once.
-const JITTER_PERCENT: u64 = 20;
 
 /// Where a stream comes from.
 pub(super) enum Source {
@@ -72,11 +67,9 @@ pub(super) fn events(
     if let Some(beginning) = beginning.filter(|_| primed) {
         ready.push_back(Sse::default().id(beginning.to_string()).retry_duration(RETRY).data(""));
     }
-    let spread = MAX_AGE.as_millis() as u64 * JITTER_PERCENT / 100;
-    let age = MAX_AGE - Duration::from_millis(jitter % spread.max(1));
     // A call of an older version lives as long as it runs.
     let ends = primed || source.can_move();
-    let end = ends.then(|| Instant::now() + age);
+    let end = ends.then(|| Instant::now() + sse::age(jitter));
     let resumable = !ready.is_empty();
     let connection = Connection { source, ready, end, resumable, stopping, ended: false };
     stream::unfold(connection, async |mut connection| {
@@ -96,26 +89,26 @@ impl Connection {
         let (can_move, end) = (self.source.can_move(), self.end.filter(|_| self.resumable));
         tokio::select! {
             biased;
-            outgoing = self.source.next() => self.event(outgoing?),
-            () = self.stopping.cancelled(), if can_move => self.last(),
-            () = tokio::time::sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => self.last(),
+            outgoing = self.source.next() => Some(self.event(outgoing?)),
+            () = self.stopping.cancelled(), if can_move => Some(self.last()),
+            () = tokio::time::sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => Some(self.last()),
         }
     }
 
-    fn event(&mut self, outgoing: Outgoing) -> Option<Sse> {
+    fn event(&mut self, outgoing: Outgoing) -> Sse {
         match outgoing {
             Outgoing::Event(id, message) => {
                 self.resumable = true;
-                Some(sse::message(message).id(id.to_string()))
+                sse::message(message).id(id.to_string())
             }
-            Outgoing::Unstored(message) => Some(sse::message(message)),
+            Outgoing::Unstored(message) => sse::message(message),
             Outgoing::Reconnect => self.last(),
         }
     }
 
     /// Tells the client when to resume, and ends.
-    fn last(&mut self) -> Option<Sse> {
+    fn last(&mut self) -> Sse {
         self.ended = true;
-        Some(Sse::default().retry_duration(RETRY))
+        Sse::default().retry_duration(RETRY)
     }
 }

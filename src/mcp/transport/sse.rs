@@ -11,10 +11,23 @@ use sse_stream::Sse;
 /// Comments in between, so that nothing on the way takes the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const COMMENT: &[u8] = b":\n\n";
+/// A stream that its client can open anew ends this long after its beginning: what balances load or was
+/// restarted gets its share of old clients.
+const MIN_AGE: Duration = Duration::from_mins(12);
+/// Or up to so many seconds later, so that not all end at once.
+const SPREAD_SECONDS: u64 = 180;
 
-/// `events` as a response.
-pub(super) fn response(events: impl Stream<Item = Sse> + Send + 'static) -> Response<Body> {
-    let bytes = kept_alive(events).map(Ok::<_, Infallible>);
+/// The age at which a stream ends; `jitter` is any number.
+pub(super) fn age(jitter: u64) -> Duration {
+    MIN_AGE + Duration::from_secs(jitter % SPREAD_SECONDS)
+}
+
+/// `events` as a response; it ends with them, or once its caller has `ended`.
+pub(super) fn response(
+    events: impl Stream<Item = Sse> + Send + 'static,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> Response<Body> {
+    let bytes = kept_alive(events).take_until(ended).map(Ok::<_, Infallible>);
     let mut response = Response::new(Body::from_stream(bytes));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -50,6 +63,13 @@ pub(super) fn message(json: impl Into<String>) -> Sse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn streams_end_between_twelve_and_fifteen_minutes() {
+        let ages = [0, 1, 179, 180, u64::MAX].map(age);
+        assert!(ages.iter().all(|age| (720..=900).contains(&age.as_secs())), "{ages:?}");
+        assert_ne!(ages[0], ages[1]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_stream_is_kept_alive_for_as_long_as_it_is_silent() {

@@ -68,6 +68,13 @@ impl RpcError {
         Self::new(415, -32600, "send the message as `Content-Type: application/json`")
     }
 
+    /// The answer is a stream, which the client does not say it reads.
+    #[must_use]
+    pub fn not_acceptable() -> Self {
+        let message = "this is answered by a stream: accept `text/event-stream`";
+        Self::new(406, -32600, message)
+    }
+
     /// There is no such method.
     #[must_use]
     pub fn method_not_found(method: &str) -> Self {
@@ -129,6 +136,22 @@ impl RpcError {
         Self::new(200, -32600, message)
     }
 
+    /// `requestState` is broken, too old, or was made for somebody else or another call: one answer
+    /// for all (modern era).
+    #[must_use]
+    pub fn request_state() -> Self {
+        let message = "`requestState` is not of this call, or too old: send the call again without \
+                       it and without `inputResponses`";
+        Self::new(200, -32602, message)
+    }
+
+    /// What `requestState` stands for was done (modern era).
+    #[must_use]
+    pub fn request_state_used() -> Self {
+        let message = "`requestState` was used, so this was done: read before you send it again";
+        Self::new(200, -32602, message)
+    }
+
     /// The version that a request names is not served (modern era).
     #[must_use]
     pub fn unsupported_version(requested: &str) -> Self {
@@ -159,6 +182,17 @@ impl RpcError {
     #[must_use]
     pub fn session_unknown() -> Self {
         Self::new(404, -32001, "this session has ended: initialize again")
+    }
+
+    /// The caller's key has as many sessions as it may have, all of them in use. With status 200, which
+    /// is what makes every client show the sentence; a 404 would make it initialise at once again.
+    #[must_use]
+    pub fn too_many_sessions(most: u32) -> Self {
+        let message = format!(
+            "this API key has {most} open sessions, the most that are allowed, and each was used in \
+             the last hour: end some with DELETE, or use another key"
+        );
+        Self::new(200, -32603, message)
     }
 
     /// No stream of the session has such an event: one answer, whatever the reason.

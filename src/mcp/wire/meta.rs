@@ -17,6 +17,8 @@ pub const CLIENT_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilitie
 pub const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// The server's name and version, in results.
 pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+/// The request that opened a stream of changes, in what comes by it.
+pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 /// Asks for news of a request's progress.
 const PROGRESS_TOKEN: &str = "progressToken";
 

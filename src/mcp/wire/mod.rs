@@ -23,5 +23,6 @@ pub use rmcp::model::{
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
     PaginatedRequestParams, Prompt, PromptArgument, PromptMessage, ProtocolVersion,
     ReadResourceRequestParams, ReadResourceResult, Reference, Resource, ResourceContents,
-    ResourceTemplate, Role as PromptRole, ServerCapabilities, Tool, ToolAnnotations,
+    ResourceTemplate, Role as PromptRole, ServerCapabilities, SubscriptionFilter, Tool,
+    ToolAnnotations,
 };

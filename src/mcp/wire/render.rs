@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
@@ -16,6 +16,46 @@ use super::{
 /// The empty result of `ping`.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Empty {}
+
+/// The result of a call that must ask its client (2026-07-28, basic/patterns/mrtr).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputRequired {
+    result_type: &'static str,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    input_requests: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_state: Option<String>,
+    #[serde(rename = "_meta")]
+    meta: Option<MetaObject>,
+}
+
+impl InputRequired {
+    /// What is asked, by keys, and what the client shall send back with the answers.
+    #[must_use]
+    pub fn new(input_requests: Map<String, Value>, request_state: Option<String>) -> Self {
+        Self { result_type: "input_required", input_requests, request_state, meta: None }
+    }
+}
+
+/// The result that ends a stream of changes (2026-07-28, basic/patterns/subscriptions).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unsubscribed {
+    result_type: &'static str,
+    #[serde(rename = "_meta")]
+    meta: MetaObject,
+}
+
+impl Unsubscribed {
+    /// Of the stream that the request `id` opened.
+    #[must_use]
+    pub fn new(id: &RequestId) -> Self {
+        let meta =
+            MetaObject([(meta::SUBSCRIPTION_ID.to_owned(), json!(id))].into_iter().collect());
+        Self { result_type: "complete", meta }
+    }
+}
 
 /// How a result is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +186,21 @@ pub trait Shape: Sized {
 /// Of the legacy era alone.
 impl Shape for Empty {}
 impl Shape for InitializeResult {}
+
+/// Of the modern era alone.
+impl Shape for InputRequired {
+    fn modern(mut self, _lists_fresh_ms: u64) -> Self {
+        self.meta = Some(SERVER_META.clone());
+        self
+    }
+}
+
+impl Shape for Unsubscribed {
+    fn modern(mut self, _lists_fresh_ms: u64) -> Self {
+        self.meta.0.extend(SERVER_META.0.clone());
+        self
+    }
+}
 
 impl Shape for DiscoverResult {
     fn modern(mut self, lists_fresh_ms: u64) -> Self {

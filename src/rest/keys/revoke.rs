@@ -27,6 +27,5 @@ pub(in crate::rest) async fn handler(
 ) -> Result<StatusCode, RestError> {
     let revoked = admin.write(async |tx, desk| Ok(revoke(tx, &admin.keys(desk), KeyId(id)).await?));
     revoked.await?;
-    admin.rest.authenticator.forget_key(KeyId(id)).await;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -61,6 +61,5 @@ pub(in crate::rest) async fn handler(
         repeat.once(tx, &admin.requester, (ROUTE, sha256), block).await
     });
     let answer = rotated.await?;
-    admin.rest.authenticator.forget_key(KeyId(id)).await;
     Ok(answer)
 }

@@ -79,6 +79,5 @@ pub(in crate::rest) async fn handler(
         Ok(update(tx, &admin.keys(desk), KeyId(id), patch).await?)
     });
     let key = updated.await?;
-    admin.rest.authenticator.forget_key(key.id).await;
     tagged(admin.shown(&key)?)
 }

@@ -1,7 +1,9 @@
 //! Good keys in Redis, shared by all replicas.
 //!
 //! An entry is sealed under `SERVER_SECRET` together with the key's hash and its time of issue:
-//! whoever can write to Redis can neither make a key valid nor keep an old entry alive.
+//! whoever can write to Redis can neither make a key valid nor keep an old entry alive. It says as
+//! of when it is, by which its readers know whether it still holds: so nothing here is ever taken
+//! back, and it does no harm that what was written before Redis was away is there again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,14 +65,6 @@ impl KeyCache {
         command.arg(self.redis.name("key", &name)).arg(sealed).arg("EX").arg(TTL.as_secs());
         // Without Redis the next look-up asks Postgres.
         let _degraded: Option<String> = self.redis.ask(&command).await;
-    }
-
-    /// Forgets what is known of a key.
-    pub async fn forget(&self, hash: &[u8; 32]) {
-        let mut command = cmd("DEL");
-        command.arg(self.redis.name("key", &hex::encode(hash)));
-        // Without Redis the entry ends by itself.
-        let _degraded: Option<u64> = self.redis.ask(&command).await;
     }
 }
 

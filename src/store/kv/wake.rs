@@ -26,19 +26,19 @@ const BEAT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What there is to read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hint {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hint {
     /// New signals.
-    pub signals: bool,
+    Signals,
     /// News of these streams.
-    pub streams: Vec<StreamId>,
+    Streams(Vec<StreamId>),
 }
 
 #[derive(Serialize, Deserialize)]
 struct Message {
     /// The replica that says it.
     from: Uuid,
-    #[serde(flatten)]
     hint: Hint,
 }
 
@@ -68,23 +68,25 @@ impl Wakes {
         Self { redis, channel, replica }
     }
 
-    /// Tells `hint` to all other replicas. Without Redis they find out by themselves.
-    pub async fn tell(&self, hint: Hint) {
-        let Hint { mut signals, streams } = hint;
-        let mut parts = streams.chunks(MAX_STREAMS);
-        loop {
-            let streams = parts.next().unwrap_or_default().to_vec();
-            if !signals && streams.is_empty() {
-                return;
-            }
-            let hint = Hint { signals: std::mem::take(&mut signals), streams };
-            let Ok(message) = serde_json::to_string(&Message { from: self.replica, hint }) else {
-                return;
-            };
-            let mut command = cmd("PUBLISH");
-            command.arg(&self.channel).arg(message);
-            let _degraded: Option<u64> = self.redis.ask(&command).await;
+    /// Tells the other replicas that there are new signals. Without Redis they find out by themselves.
+    pub async fn tell_signals(&self) {
+        self.tell(Hint::Signals).await;
+    }
+
+    /// The same of streams that have news.
+    pub async fn tell_streams(&self, streams: &[StreamId]) {
+        for part in streams.chunks(MAX_STREAMS) {
+            self.tell(Hint::Streams(part.to_vec())).await;
         }
+    }
+
+    async fn tell(&self, hint: Hint) {
+        let Ok(message) = serde_json::to_string(&Message { from: self.replica, hint }) else {
+            return;
+        };
+        let mut command = cmd("PUBLISH");
+        command.arg(&self.channel).arg(message);
+        let _degraded: Option<u64> = self.redis.ask(&command).await;
     }
 
     /// Hears what the others tell, for ever: while Redis is away, it is looked for each [`PAUSE`].

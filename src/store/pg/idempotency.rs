@@ -19,6 +19,11 @@ statements! {
          set body_sha256 = excluded.body_sha256, status = null, response = null, \
          completed_at = null, created_at = now(), expires_at = excluded.expires_at \
          where idempotency_keys.expires_at <= now() returning key";
+    SPEND = "idempotency.spend" (UUID, TEXT, TEXT, TEXT, BYTEA, FLOAT8)
+        "insert into idempotency_keys (project_id, principal, route, key, body_sha256, status, \
+         created_at, completed_at, expires_at) \
+         values ($1, $2, $3, $4, $5, 200, now(), now(), now() + make_interval(secs => $6)) \
+         on conflict (project_id, principal, route, key) do nothing returning key";
     FIND = "idempotency.find" (UUID, TEXT, TEXT, TEXT)
         "select body_sha256, status, response from idempotency_keys \
          where project_id = $1 and principal = $2 and route = $3 and key = $4";
@@ -84,6 +89,17 @@ pub async fn claim(tx: &Tx, key: &IdempotencyKey, body: &[u8]) -> Result<Claim, 
         status: status.ok_or_else(|| place.broken("it is committed without its answer"))?,
         response: row.get("response"),
     })
+}
+
+/// Uses `key` up for a request of this SHA-256, without keeping an answer; `false` when it was used.
+/// While another transaction is about to, this waits for its end.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn spend(tx: &Tx, key: &IdempotencyKey, body: &[u8]) -> Result<bool, StoreError> {
+    let IdempotencyKey { project, principal, route, key } = key;
+    let spent = tx.row(&SPEND, &[&project.0, principal, route, key, &body, &KEPT_SECONDS]).await?;
+    Ok(spent.is_some())
 }
 
 /// Keeps what was answered.

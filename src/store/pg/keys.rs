@@ -5,15 +5,17 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::key_changes::moment;
 use crate::model::{Actor, KeyId, ProjectId, Scope, Scopes, UserId};
 use crate::store::row::Place;
 use crate::store::statement::statements;
-use crate::store::{Store, StoreError, Tenant};
+use crate::store::{Moment, Store, StoreError, Tenant};
 
 statements! {
     AUTHENTICATE = "keys.authenticate" (BYTEA)
-        "select key_id, project_id, user_id, scopes, expires_at, rate_limit, environment, \
-         label, project_slug from app.authenticate_key($1)";
+        "select key_id, project_id, user_id, scopes, expires_at, rate_limit, environment, label, \
+         project_slug, pg_postmaster_start_time() as server, \
+         pg_current_snapshot()::text as snapshot from app.authenticate_key($1)";
     REVOKE = "keys.revoke_presented" (BYTEA, UUID, TEXT, INET)
         "select app.revoke_presented_key($1, $2, $3, $4)";
 }
@@ -39,6 +41,8 @@ pub struct KeyRecord {
     pub label: String,
     /// The project's short name.
     pub project_slug: String,
+    /// When all of this was so: a change that was not seen then makes it a thing of the past.
+    pub as_of: Moment,
 }
 
 impl KeyRecord {
@@ -88,9 +92,10 @@ fn record(row: &Row) -> Result<KeyRecord, StoreError> {
         user: UserId(row.get("user_id")),
         scopes: Scopes::new(scopes.collect::<Result<Vec<_>, _>>()?),
         expires_at: row.get("expires_at"),
-        rate_limit: row.get("rate_limit"),
         test: row.get::<_, &str>("environment") == "test",
         label: row.get("label"),
+        rate_limit: row.get("rate_limit"),
         project_slug: row.get("project_slug"),
+        as_of: moment(row, "api_keys")?,
     })
 }

@@ -7,6 +7,7 @@ pub mod client_requests;
 pub mod documents;
 pub mod events;
 pub mod idempotency;
+pub mod key_changes;
 pub mod keys;
 pub mod members;
 pub mod platform;
@@ -33,6 +34,7 @@ pub fn statements() -> Vec<&'static Statement> {
         documents::STATEMENTS,
         events::STATEMENTS,
         idempotency::STATEMENTS,
+        key_changes::STATEMENTS,
         keys::STATEMENTS,
         members::STATEMENTS,
         platform::STATEMENTS,

@@ -13,6 +13,7 @@ statements! {
     STREAMS = "purge.streams" (TIMESTAMPTZ, INT4) "select app.purge_streams($1, $2)";
     SESSIONS = "purge.sessions" (INT4) "select app.purge_sessions($1)";
     SIGNALS = "purge.signals" (TIMESTAMPTZ, INT4) "select app.purge_signals($1, $2)";
+    KEY_CHANGES = "purge.key_changes" (TIMESTAMPTZ, INT4) "select app.purge_key_changes($1, $2)";
     IDEMPOTENCY_KEYS = "purge.idempotency_keys" (INT4) "select app.purge_idempotency_keys($1)";
 }
 
@@ -40,7 +41,8 @@ pub async fn streams(
     purge(store, &STREAMS, &[&before, &max_rows]).await
 }
 
-/// Sessions whose time is over, with their streams and events.
+/// Sessions whose time is over, once they have fewer than `max_rows` events and streams; before, it is
+/// these that go.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -58,6 +60,19 @@ pub async fn signals(
     max_rows: i32,
 ) -> Result<u64, StoreError> {
     purge(store, &SIGNALS, &[&before, &max_rows]).await
+}
+
+/// Changes of keys of before `before`. One is written when its statement runs, and read when its
+/// transaction has been committed: what is purged must be older than any transaction gets.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn key_changes(
+    store: &Store,
+    before: OffsetDateTime,
+    max_rows: i32,
+) -> Result<u64, StoreError> {
+    purge(store, &KEY_CHANGES, &[&before, &max_rows]).await
 }
 
 /// Answers to repeatable writes whose time is over.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_postgres::types::ToSql;
 
 use crate::model::{KeyId, Role};
 use crate::store::row::Place;
@@ -10,11 +11,24 @@ use crate::store::statement::statements;
 use crate::store::{StoreError, Tenant, Tx};
 
 statements! {
-    INSERT = "sessions.insert" (UUID, TEXT, UUID, UUID, TEXT, TEXT, TEXT, JSONB, TEXT_ARRAY, FLOAT8)
+    CLAIM = "sessions.claim" (UUID, UUID)
+        "select pg_advisory_xact_lock(hashtextextended('sessions ' || $1::text || ' ' || $2::text, 0))";
+    INSERT = "sessions.insert"
+        (UUID, TEXT, UUID, UUID, TEXT, TEXT, TEXT, JSONB, TEXT_ARRAY, FLOAT8, INT8)
         "insert into sessions (project_id, id, user_id, key_id, protocol_version, client_name, \
          client_version, capabilities, toolsets, created_at, last_seen_at, expires_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), now(), \
-         now() + make_interval(secs => $10))";
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9, now(), now(), \
+         now() + make_interval(secs => $10) \
+         where $11 > (select count(*) from sessions s where s.project_id = $1 and s.key_id = $4 \
+         and s.expires_at > now()) returning id";
+    END_UNUSED = "sessions.end_unused" (UUID, UUID, UUID, INT8)
+        "with unused as (select s.id from sessions s \
+         where s.project_id = $1 and s.key_id = $2 and s.user_id = $3 and s.expires_at > now() \
+         and s.last_seen_at < now() - interval '1 hour' order by s.last_seen_at \
+         limit greatest(0, 1 - $4 + (select count(*) from sessions o where o.project_id = $1 \
+         and o.key_id = $2 and o.expires_at > now())) for update skip locked) \
+         delete from sessions using unused \
+         where sessions.project_id = $1 and sessions.id = unused.id returning sessions.id";
     FIND = "sessions.find" (UUID, TEXT, UUID)
         "select s.protocol_version, s.client_name, s.capabilities, s.log_level, s.toolsets, m.role, \
          s.last_seen_at < now() - interval '1 minute' as unseen \
@@ -74,7 +88,8 @@ pub struct Session {
     pub unseen: bool,
 }
 
-/// Opens the session `id` (unguessable, visible ASCII) that ends when unused for `ttl`.
+/// Opens the session `id` (unguessable, visible ASCII) that ends when unused for `ttl`; `false` when
+/// its key has `most` already.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -84,26 +99,41 @@ pub async fn insert(
     id: &str,
     new: &NewSession,
     ttl: Duration,
-) -> Result<(), StoreError> {
+    most: u32,
+) -> Result<bool, StoreError> {
     let (project, user, key) = (tenant.project().0, tenant.user().0, new.key.0);
-    let ttl = ttl.as_secs_f64();
-    tx.rows(
-        &INSERT,
-        &[
-            &project,
-            &id,
-            &user,
-            &key,
-            &new.protocol_version,
-            &new.client_name,
-            &new.client_version,
-            &new.capabilities,
-            &new.toolsets,
-            &ttl,
-        ],
-    )
-    .await?;
-    Ok(())
+    let (ttl, most) = (ttl.as_secs_f64(), i64::from(most));
+    // Whoever opens another with the key waits here, and the next statement sees what was opened.
+    tx.rows(&CLAIM, &[&project, &key]).await?;
+    let params: &[&(dyn ToSql + Sync)] = &[
+        &project,
+        &id,
+        &user,
+        &key,
+        &new.protocol_version,
+        &new.client_name,
+        &new.client_version,
+        &new.capabilities,
+        &new.toolsets,
+        &ttl,
+        &most,
+    ];
+    Ok(tx.row(&INSERT, params).await?.is_some())
+}
+
+/// Ends as many sessions of `key` as there are too many for one more than `most`: the longest unused
+/// first, and none that was used in the last hour. Gives how many.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn end_unused(
+    tx: &Tx,
+    tenant: &Tenant,
+    key: KeyId,
+    most: u32,
+) -> Result<usize, StoreError> {
+    let (project, user, most) = (tenant.project().0, tenant.user().0, i64::from(most));
+    Ok(tx.rows(&END_UNUSED, &[&project, &key.0, &user, &most]).await?.len())
 }
 
 /// The session `id`, if it is the caller's and has not ended.

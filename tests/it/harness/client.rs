@@ -1,12 +1,13 @@
 //! A client that speaks MCP over plain HTTP, so that a test sees every byte.
 
 use mbmcp::mcp::wire::{header_value, meta};
-use reqwest::header::HeaderMap;
+use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 /// The version of modern requests.
 pub const MODERN: &str = "2026-07-28";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// A client with a key, and a session once it has one; or one of the modern era, which needs none.
 #[derive(Clone, Debug)]
@@ -88,7 +89,9 @@ impl Client {
     pub fn rpc_request(&self, method: &str, mut params: Value) -> RequestBuilder {
         let mut request = self.request(Method::POST).header("content-type", "application/json");
         if self.modern {
-            params["_meta"] = modern_meta();
+            if params["_meta"].is_null() {
+                params["_meta"] = modern_meta();
+            }
             request = request.header("mcp-protocol-version", MODERN).header("mcp-method", method);
             request = request.header("accept", "application/json, text/event-stream");
             let name = if method == "resources/read" { &params["uri"] } else { &params["name"] };
@@ -144,10 +147,27 @@ impl Client {
         self.ok("write_memory_bank_file", json!({ "filename": filename, "content": content })).await
     }
 
+    /// A notification that means nothing: answered 202 by who lets the key in, without a transaction.
+    pub async fn tell_nothing(&self) -> Reply {
+        Reply::of(self.nothing()).await
+    }
+
+    /// The same before it is sent.
+    pub fn nothing(&self) -> RequestBuilder {
+        let body = json!({ "jsonrpc": "2.0", "method": "notifications/nothing" });
+        let request = self.request(Method::POST).header("content-type", "application/json");
+        request.header("mcp-protocol-version", MODERN).body(body.to_string())
+    }
+
     /// Ends the session.
     pub async fn delete(&self) -> Reply {
         Reply::of(self.request(Method::DELETE)).await
     }
+}
+
+/// `request` from a client that reads nothing but `kinds`.
+pub fn accepting(request: RequestBuilder, kinds: &str) -> RequestBuilder {
+    request.headers([(header::ACCEPT, kinds.parse().unwrap())].into_iter().collect())
 }
 
 /// `_meta` of every modern request.
@@ -166,8 +186,12 @@ impl Reply {
         Self { status, headers, text: response.text().await.expect("a whole body") }
     }
 
+    /// The answer, whether it came as JSON or at the end of a stream.
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+        let streamed = self.headers.get("content-type").is_some_and(|kind| kind == EVENT_STREAM);
+        let data = self.text.lines().rev().find_map(|line| line.strip_prefix("data: "));
+        let text = data.filter(|_| streamed).unwrap_or(&self.text);
+        serde_json::from_str(text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
 
     /// The JSON-RPC error code.

@@ -83,6 +83,19 @@ impl Database {
         connect(&self.name, login).await
     }
 
+    /// Lets the servers' login in, or throws it out.
+    pub async fn admit(&self, admitted: bool) {
+        // Whom no limit keeps out.
+        let superuser = self.connect(Login::Superuser).await;
+        let limit = if admitted { -1 } else { 0 };
+        let sql = format!(
+            "do $$ begin execute format('alter database %I connection limit {limit}', \
+             current_database()); end $$; select pg_terminate_backend(pid) from pg_stat_activity \
+             where datname = current_database() and usename = '{SERVER_LOGIN}'"
+        );
+        superuser.batch_execute(&sql).await.unwrap();
+    }
+
     /// A store as the server's login.
     pub fn store(&self) -> &Store {
         &self.store

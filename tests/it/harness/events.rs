@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A stream of events while it is read.
 pub struct Events {
-    events: std::pin::Pin<Box<dyn futures_util::Stream<Item = Option<Sse>> + Send>>,
+    coming: std::pin::Pin<Box<dyn futures_util::Stream<Item = Option<Sse>> + Send>>,
     /// The last id that was read.
     pub last_id: Option<String>,
     /// The last pause before a resumption that the server asked for, in milliseconds.
@@ -29,12 +29,12 @@ impl Events {
         assert_eq!((response.status().as_u16(), &*kind), (200, "text/event-stream"));
         // A connection that broke is an end like any other.
         let events = SseStream::from_bytes_stream(response.bytes_stream()).map(Result::ok);
-        Self { events: Box::pin(events), last_id: None, retry: None }
+        Self { coming: Box::pin(events), last_id: None, retry: None }
     }
 
     /// The next event; `None` when the connection has ended.
     pub async fn event(&mut self) -> Option<Sse> {
-        let event = timeout(PATIENCE, self.events.next()).await.expect("an event comes in time");
+        let event = timeout(PATIENCE, self.coming.next()).await.expect("an event comes in time");
         let event = event.flatten()?;
         if let Some(id) = &event.id {
             self.last_id = Some(id.clone());
@@ -53,6 +53,11 @@ impl Events {
         }
     }
 
+    /// Reads as long as nothing but comments comes: gives what came, or that the connection has ended.
+    pub async fn comments_only(&mut self) -> Option<Sse> {
+        self.coming.next().await.flatten()
+    }
+
     /// All messages up to the end of the connection.
     pub async fn rest(&mut self) -> Vec<Value> {
         let mut messages = Vec::new();
@@ -67,7 +72,8 @@ impl Client {
     /// A request of the id `id` whose answer may be a stream.
     pub fn streamed(&self, id: impl Into<Value>, method: &str, params: Value) -> RequestBuilder {
         let (id, both) = (id.into(), "application/json, text/event-stream");
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let mut body = json!({ "jsonrpc": "2.0", "id": id, "method": method });
+        body["params"] = params;
         let request = self.request(Method::POST).header("content-type", "application/json");
         request.header("accept", both).body(body.to_string())
     }

@@ -14,8 +14,9 @@ mod server;
 mod traefik;
 mod wait;
 
-pub use client::{Client, MODERN, Reply, modern_meta};
+pub use client::{Client, MODERN, Reply, accepting, modern_meta};
 pub use database::{Database, Login, TestKey};
+pub use events::Events;
 pub use port::free_port;
 pub use private_cluster::PrivateCluster;
 pub use private_redis::PrivateRedis;
@@ -59,6 +60,14 @@ pub const NO_LIMITS: [(&str, &str); 2] =
 #[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
 pub fn real_minutes() -> bool {
     std::env::var_os("TEST_REAL_MINUTES").is_some()
+}
+
+/// How long a test of silence is silent: `TEST_SILENCE_SECONDS`, or longer than what it configures.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn seconds_of_silence() -> std::time::Duration {
+    let seconds = std::env::var("TEST_SILENCE_SECONDS").ok();
+    let seconds = seconds.map_or(4, |text| text.parse().expect("TEST_SILENCE_SECONDS is a number"));
+    std::time::Duration::from_secs(seconds)
 }
 
 /// The server secret of all test servers, so that they are replicas of each other.

@@ -1,5 +1,6 @@
-//! A network that can fail: Unix sockets between a server and its Postgres.
+//! A network that can fail: Unix sockets between a server and its Postgres or Redis.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,7 +9,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::{Database, Login};
 
-/// Passes connections on to the database, until they are frozen.
+/// Passes connections on, until they are frozen.
 pub struct Proxy {
     folder: tempfile::TempDir,
     url: String,
@@ -19,20 +20,32 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy before `database`, which must be reached by a Unix socket.
     pub fn before(database: &Database) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let direct = database.url(Login::Server);
         let (login, rest) = direct.split_once('@').unwrap();
         let (host, name) = rest.split_once(":5432/").expect("the private Postgres of the tests");
         let target = format!("{}/.s.PGSQL.5432", host.replace("%2F", "/"));
-        let here = folder.path().to_str().unwrap().replace('/', "%2F");
-        let url = format!("{login}@{here}:5432/{name}");
-        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).unwrap();
+        Self::at(".s.PGSQL.5432", target, |folder| {
+            let here = folder.to_str().unwrap().replace('/', "%2F");
+            format!("{login}@{here}:5432/{name}")
+        })
+    }
+
+    /// A proxy before the Redis at `url`, which must be one of a Unix socket.
+    pub fn before_redis(url: &str) -> Self {
+        let target = url.strip_prefix("redis+unix://").expect("a Redis of the tests").to_owned();
+        Self::at("redis", target, |folder| format!("redis+unix://{}/redis", folder.display()))
+    }
+
+    fn at(name: &str, target: String, url: impl FnOnce(&Path) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = url(folder.path());
+        let listener = UnixListener::bind(folder.path().join(name)).unwrap();
         let generation = Arc::new(AtomicUsize::new(0));
         tokio::spawn(accept(listener, target, generation.clone()));
         Self { folder, url, generation }
     }
 
-    /// How to reach the database through it.
+    /// How to reach through it what it stands before.
     pub fn url(&self) -> &str {
         assert!(self.folder.path().exists());
         &self.url

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mbmcp::app::{self, StartError};
+use mbmcp::app::{self, Parts, StartError};
 use mbmcp::config::{Config, Variables};
 use mbmcp::http::{Lifecycle, serve};
 use mbmcp::mcp::{Handler, MemoryBank};
@@ -43,7 +43,8 @@ impl Server {
         database: &Database,
         variables: &[(&str, &str)],
     ) -> Result<Self, StartError> {
-        Self::configured(handler, config(database, variables)).await
+        let url = database.url(Login::Server);
+        Self::made_of(Parts::of(handler), &url, variables).await
     }
 
     /// A server whose minute is shorter.
@@ -52,14 +53,29 @@ impl Server {
         variables: &[(&str, &str)],
         minute: Duration,
     ) -> Self {
-        let mut config = config(database, variables);
-        config.limits.window = minute;
-        Self::configured(Box::new(MemoryBank::new().unwrap()), config).await.unwrap()
+        let parts = Parts { minute, ..Parts::of(Box::new(MemoryBank::new().unwrap())) };
+        Self::made_of(parts, &database.url(Login::Server), variables).await.unwrap()
     }
 
-    async fn configured(handler: Box<dyn Handler>, config: Config) -> Result<Self, StartError> {
+    /// The same with other parts, on the database at `url`.
+    pub async fn made_of(
+        parts: Parts,
+        url: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
+        Self::amid(Ambient::default(), parts, url, variables).await
+    }
+
+    /// The same with a time and randomness of its own.
+    pub async fn amid(
+        ambient: Ambient,
+        parts: Parts,
+        url: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<Self, StartError> {
+        let config = config(url, variables);
         let lifecycle = Lifecycle::default();
-        let router = app::build_with(handler, &config, Ambient::default(), &lifecycle).await?;
+        let router = app::build_with(parts, &config, ambient, &lifecycle).await?;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stopping = lifecycle.clone();
@@ -82,9 +98,9 @@ impl Server {
     }
 }
 
-fn config(database: &Database, variables: &[(&str, &str)]) -> Config {
+fn config(url: &str, variables: &[(&str, &str)]) -> Config {
     let mut all = Variables::of(variables.iter().copied());
-    all.default_to("DATABASE_URL", database.url(Login::Server));
+    all.default_to("DATABASE_URL", url.to_owned());
     all.default_to("SERVER_SECRET", SECRET);
     for (name, value) in NO_LIMITS {
         all.default_to(name, value);

@@ -8,8 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::edge::made_up;
-use super::outage::admit;
-use crate::harness::{Client, Database, MODERN, Reply, Server, eventually, mbmcp};
+use crate::harness::{Client, Database, MODERN, Reply, Server, accepting, eventually, mbmcp};
 use crate::tenancy::ROUTES;
 
 /// Statuses that no request of a test brings about: something must break, or take very long.
@@ -178,6 +177,7 @@ impl<'a> Endpoint<'a> {
             (403, from_elsewhere(client, Method::POST).await),
             (404, client.with_session(&"0".repeat(43)).rpc("ping", json!({})).await),
             (404, client.modern().rpc("ping", json!({})).await),
+            (406, self.listening_without_streams().await),
             (413, client.post(" ".repeat(2 << 20)).await),
             (415, Reply::of(client.request(Method::POST).body("{}")).await),
             (429, self.held_off(Method::POST).await),
@@ -227,6 +227,12 @@ impl<'a> Endpoint<'a> {
             assert_eq!(reply.status, status, "{}", reply.text);
             checked.reply(self.route, "delete", &reply);
         }
+    }
+
+    /// The reply to who would listen, but reads no streams.
+    async fn listening_without_streams(&self) -> Reply {
+        let request = self.client.modern().rpc_request("subscriptions/listen", json!({}));
+        Reply::of(accepting(request, "application/json")).await
     }
 
     /// The reply to a wrong key from where there have been too many.
@@ -280,7 +286,7 @@ async fn the_server_answers_as_documented_and_all_that_is_documented() {
         let from_page = get(path).header("origin", "https://evil.test");
         checked.reply(path, "get", &Reply::of(from_page).await);
     }
-    admit(&database, false).await;
+    database.admit(false).await;
     for endpoint in &endpoints {
         endpoint.outage(&mut checked).await;
     }

@@ -4,19 +4,6 @@ use serde_json::json;
 
 use crate::harness::{Client, Database, Login, Proxy, Reply, Server, eventually};
 
-/// Lets the servers' login in, or throws it out.
-pub(super) async fn admit(database: &Database, admitted: bool) {
-    // Whom no limit keeps out.
-    let superuser = database.connect(Login::Superuser).await;
-    let limit = if admitted { -1 } else { 0 };
-    let sql = format!(
-        "do $$ begin execute format('alter database %I connection limit {limit}', \
-         current_database()); end $$; select pg_terminate_backend(pid) from pg_stat_activity \
-         where datname = current_database() and usename = 'mbmcp_test_server'"
-    );
-    superuser.batch_execute(&sql).await.unwrap();
-}
-
 #[tokio::test]
 async fn an_outage_is_said_in_json_and_ends_by_itself() {
     let database = Database::new().await;
@@ -28,7 +15,7 @@ async fn an_outage_is_said_in_json_and_ends_by_itself() {
     };
     assert_eq!(get("/ready").await.status, 200);
 
-    admit(&database, false).await;
+    database.admit(false).await;
     let call = client.rpc("ping", json!({})).await;
     assert_eq!((call.status, call.code()), (503, -32603), "{}", call.text);
     assert!(call.text.contains("try again"), "{}", call.text);
@@ -47,7 +34,7 @@ async fn an_outage_is_said_in_json_and_ends_by_itself() {
     assert_eq!(get("/ready").await.status, 503);
     assert_eq!(get("/live").await.status, 200);
 
-    admit(&database, true).await;
+    database.admit(true).await;
     eventually("the end of the outage", async || {
         (client.rpc("ping", json!({})).await.status == 200).then_some(())
     })
@@ -61,7 +48,7 @@ async fn a_wrong_checksum_is_refused_without_the_database() {
     let database = Database::new().await;
     let server = Server::with(&database, &[("DB_ACQUIRE_TIMEOUT_MS", "500")]).await;
     let good = database.editor("a").await;
-    admit(&database, false).await;
+    database.admit(false).await;
     let ask = async |key: &str| Client::new(&server.url, key).rpc("ping", json!({})).await.status;
     let mut mistyped = good.key.clone();
     mistyped.replace_range(20..21, if &mistyped[20..21] == "a" { "b" } else { "a" });

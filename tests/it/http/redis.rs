@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use redis::{AsyncCommands as _, Client as RedisClient};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::harness::{
     Client, Database, Login, PrivateRedis, Reply, Server, TestKey, eventually, redis_url,
@@ -79,12 +80,18 @@ async fn good_keys_are_shared_sealed_and_without_their_plaintext() {
     assert!((1..=300).contains(&ttl), "{ttl}");
     assert!(!value.contains(&key.key) && !names[0].contains(&key.key));
 
-    // Another replica takes it from there: the database would no longer know the key.
-    let owner = database.connect(Login::Owner).await;
-    owner.batch_execute("update api_keys set key_hash = sha256(key_hash)").await.unwrap();
-    let other = replica(&database, &prefix).await;
-    let mut client = other.client(&key);
-    client.initialize().await;
+    // Another replica that watches the changes takes it from there: a look-up would wait.
+    let (other, owner) = (replica(&database, &prefix).await, database.connect(Login::Owner).await);
+    eventually("a key from Redis", async || {
+        let key = database.editor("a").await;
+        assert_eq!(server.client(&key).tell_nothing().await.status, 202);
+        owner.batch_execute("begin; lock table api_keys").await.unwrap();
+        let client = other.client(&key);
+        let told = timeout(Duration::from_millis(300), client.tell_nothing()).await;
+        owner.batch_execute("rollback").await.unwrap();
+        (told.ok()?.status == 202).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

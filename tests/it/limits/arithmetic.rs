@@ -46,7 +46,7 @@ async fn calls_at_any_time_are_counted_alike_in_both() {
             let there: (u8, u32, u64, u64) = script
                 .key(&name)
                 .arg(u64::try_from(quota.slot().as_micros()).unwrap())
-                .arg(&[SLOTS, quota.limit.into(), cost.into()])
+                .arg(&[SLOTS, quota.limit, cost])
                 .arg(&[0, now.as_secs(), now.subsec_micros().into()])
                 .invoke_async(&mut redis)
                 .await
@@ -57,7 +57,7 @@ async fn calls_at_any_time_are_counted_alike_in_both() {
                 let _given: (u8, u32, u64, u64) = script
                     .key(&name)
                     .arg(u64::try_from(quota.slot().as_micros()).unwrap())
-                    .arg(&[i64::try_from(SLOTS).unwrap(), quota.limit.into(), -i64::from(cost)])
+                    .arg(&[SLOTS.into(), quota.limit.into(), -i64::from(cost)])
                     .arg(&[0, now.as_secs(), now.subsec_micros().into()])
                     .invoke_async(&mut redis)
                     .await
@@ -84,7 +84,7 @@ async fn a_clock_that_is_set_back_neither_stops_nor_frees_anyone_for_long() {
     let mut take = async |seconds: u64| -> (u8, u32) {
         let answer: (u8, u32, u64, u64) = script
             .key(&name)
-            .arg(&[1_000_000, SLOTS, 2, 1, 0, EPOCH + seconds])
+            .arg(&[1_000_000, SLOTS.into(), 2, 1, 0, EPOCH + seconds])
             .invoke_async(&mut redis)
             .await
             .unwrap();

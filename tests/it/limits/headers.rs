@@ -32,7 +32,7 @@ async fn every_answer_says_what_is_left_and_a_refusal_when_to_come_back() {
     let variables = [("RATE_LIMIT_PER_IP", "50"), ("ALLOWED_ORIGINS", "https://app.test")];
     let server = Server::with(&database, &variables).await;
     let client = server.client(&database.limited("a", 4).await);
-    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    let now = mbmcp::model::Clock::default().now().unix_timestamp();
     let answers = [
         call(&client).await,
         client.post("{").await,

@@ -23,8 +23,10 @@ async fn discovery_tells_versions_capabilities_and_how_to_use_the_server() {
     assert_eq!(reply.status, 200);
     let versions = json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]);
     assert_eq!(result["supportedVersions"], versions);
-    let resources = json!({ "listChanged": true, "subscribe": true });
-    let offered = json!({ "completions": {}, "prompts": {}, "resources": resources, "tools": {} });
+    let (tools, resources) =
+        (json!({ "listChanged": true }), json!({ "listChanged": true, "subscribe": true }));
+    let offered =
+        json!({ "completions": {}, "prompts": {}, "resources": resources, "tools": tools });
     assert_eq!(result["capabilities"], offered);
     assert!(result["instructions"].as_str().unwrap().contains("initialize_memory_bank"));
     assert_eq!(result["_meta"][SERVER_INFO]["name"], "memory-bank-mcp");

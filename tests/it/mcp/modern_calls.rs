@@ -201,6 +201,38 @@ async fn a_call_that_takes_long_is_answered_by_a_stream() {
 }
 
 #[tokio::test]
+async fn answers_are_streams_or_not_as_the_operator_wants_it() {
+    let database = Database::new().await;
+    let key = database.editor("a").await;
+    let kind = |reply: &Reply| reply.headers["content-type"].to_str().unwrap().to_owned();
+    let streams = Server::with(&database, &[("MCP_JSON_RESPONSE", "false")]).await;
+    let client = streams.client(&key).modern();
+    for method in ["server/discover", "tools/list", "resources/list"] {
+        let reply = client.rpc(method, json!({})).await;
+        assert_eq!((reply.status, &*kind(&reply)), (200, "text/event-stream"), "{method}");
+        assert_eq!(reply.json()["result"]["resultType"], "complete", "{}", reply.text);
+        assert_eq!(reply.text.matches("data:").count(), 1, "{}", reply.text);
+    }
+    // A status of its own is said by JSON.
+    let unknown = client.rpc("no/such", json!({})).await;
+    assert_eq!((unknown.status, &*kind(&unknown)), (404, "application/json"));
+
+    let plain = Server::with(&database, &[("MCP_JSON_RESPONSE", "true")]).await;
+    let client = plain.client(&key).modern();
+    client.write("plan.md", "before").await;
+    let mut blocker = database.connect(Login::Owner).await;
+    let lock = blocker.transaction().await.unwrap();
+    lock.batch_execute("select from documents for update").await.unwrap();
+    let slow = client.clone();
+    let arguments = json!({ "filename": "plan.md", "content": "after" });
+    let call = tokio::spawn(async move { slow.call("write_memory_bank_file", arguments).await });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    lock.rollback().await.unwrap();
+    let reply = call.await.unwrap();
+    assert_eq!((reply.status, &*kind(&reply)), (200, "application/json"), "{}", reply.text);
+}
+
+#[tokio::test]
 async fn toolsets_are_chosen_by_the_url() {
     let database = Database::new().await;
     let server = Server::on(&database).await;

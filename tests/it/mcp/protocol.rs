@@ -25,9 +25,10 @@ async fn initialize_agrees_on_a_version_and_opens_a_session() {
         let reply = client.rpc("initialize", params).await;
         let result = &reply.json()["result"];
         assert_eq!((reply.status, result["protocolVersion"].as_str()), (200, Some(agreed)));
-        let resources = json!({ "listChanged": true, "subscribe": true });
-        let offered =
-            json!({ "completions": {}, "prompts": {}, "resources": resources, "tools": {} });
+        let offered = json!({
+            "completions": {}, "logging": {}, "prompts": {}, "tools": { "listChanged": true },
+            "resources": { "listChanged": true, "subscribe": true },
+        });
         assert_eq!(result["capabilities"], offered);
         assert_eq!(result["serverInfo"]["name"], "memory-bank-mcp");
         assert!(result["instructions"].as_str().unwrap().contains("initialize_memory_bank"));

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::harness::{ADMIN_TOKEN, Database, Reply, RestClient, Server, TestKey};
 
 /// What stands for the session with this id.
-fn handle(session: &str) -> Uuid {
+pub fn handle(session: &str) -> Uuid {
     Uuid::from_slice(&Sha256::digest(session)[..16]).unwrap()
 }
 

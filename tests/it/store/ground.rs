@@ -60,7 +60,7 @@ impl Place {
         };
         let place = Self { store, tenant, session, owner: fresh() };
         let Self { tenant, session, .. } = &place;
-        place.writes(async |tx| sessions::insert(tx, tenant, session, &new, LONG).await).await;
+        place.writes(async |tx| sessions::insert(tx, tenant, session, &new, LONG, 1).await).await;
         place
     }
 

@@ -1,4 +1,4 @@
-//! Signals: every way of changing documents and sessions tells of it.
+//! Signals: every way of changing documents, sessions and rights tells of it.
 
 use mbmcp::model::{Role, Scope, Signal, SignalKind};
 use mbmcp::store::pg::project_sessions::{self, Through};
@@ -88,6 +88,8 @@ async fn what_is_rolled_back_is_not_told_and_a_deleted_project_tells_what_went()
     let went = [
         (SignalKind::ResourceDeleted, None, "b".to_owned()),
         (SignalKind::SessionEnded, Some(user), place.session.clone()),
+        // What its members might do.
+        (SignalKind::ToolsChanged, Some(user), String::new()),
     ];
     assert_eq!(told, went);
 }
@@ -141,8 +143,10 @@ async fn the_end_of_a_session_is_told_however_it_comes() {
         let stream = place.get().await;
         end(&database, &place, &name, way).await;
         let user = place.tenant.user().0;
+        let mut told = reader.news().await.signals;
+        told.retain(|signal| signal.kind != SignalKind::ToolsChanged);
         assert_eq!(
-            reader.news().await.signals,
+            told,
             [Signal {
                 project: place.tenant.project(),
                 user: Some(place.tenant.user()),
@@ -206,4 +210,37 @@ async fn what_a_tenant_announces_all_replicas_read_and_later_he_himself() {
     assert!(told.iter().all(|signal| signal.project == tenant.project()));
     assert_eq!(since(&place, now() + LONG).await, []);
     assert_eq!(since(&theirs, before).await, []);
+}
+
+#[tokio::test]
+async fn each_change_of_what_a_user_may_do_is_told() {
+    let database = Database::new().await;
+    let place = Place::of(&database, "a").await;
+    let _theirs = Place::of(&database, "b").await;
+    let hand = database.connect(Login::Owner).await;
+    let (project, user) = (place.tenant.project().0, place.tenant.user().0);
+    let mut reader = Reader::new(database.store()).await;
+    for (change, tells) in [
+        ("update memberships set role = 'viewer'", true),
+        ("update memberships set role = 'viewer'", false),
+        ("update memberships set created_at = now()", false),
+        ("update api_keys set scopes = array['read']", true),
+        ("update api_keys set scopes = array['read'], label = 'b'", false),
+        ("update api_keys set last_used_at = now(), last_used_client = 'c'", false),
+        ("update api_keys set expires_at = now() + interval '1 day'", true),
+        ("update api_keys set revoked_at = now()", true),
+        ("delete from memberships", true),
+    ] {
+        let own = format!("{change} where project_id = $1 and user_id = $2");
+        assert_eq!(hand.execute(&own, &[&project, &user]).await.unwrap(), 1, "{change}");
+        let mut told = reader.news().await.signals;
+        told.retain(|signal| signal.kind != SignalKind::SessionEnded);
+        let changed = Signal {
+            project: place.tenant.project(),
+            user: Some(place.tenant.user()),
+            kind: SignalKind::ToolsChanged,
+            target: String::new(),
+        };
+        assert_eq!(told, if tells { vec![changed] } else { vec![] }, "{change}");
+    }
 }

@@ -3,5 +3,8 @@
 mod announcements;
 mod batches;
 mod calls;
+mod caps;
 mod isolation;
+mod ledger;
+mod questions;
 mod resumption;

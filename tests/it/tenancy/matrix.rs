@@ -12,7 +12,8 @@ use mbmcp::mcp::tools::{Registry, Toolsets};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Database, Reply, Server};
+use crate::harness::{Client, Database, Events, Reply, Server};
+use crate::mcp::listen::listening;
 
 const OWN: &str = "secret-plans.md";
 const MISSING: &str = "secret-plens.md";
@@ -194,6 +195,23 @@ async fn sessions_of_another_tenant_are_sessions_that_never_existed() {
     }
     assert_eq!(stage.alice.rpc("ping", json!({})).await.status, 200);
     assert_eq!(stage.alice.delete().await.status, 204);
+}
+
+#[tokio::test]
+async fn a_foreign_document_is_listened_to_like_one_that_never_existed() {
+    let database = Database::new().await;
+    let stage = Stage::new(&database).await;
+    let bob = stage.server.client(&database.editor("b").await).modern();
+    let acknowledged = async |client: &Client, name: &str| {
+        let uris = json!([format!("memory-bank://{name}")]);
+        let wanted = json!({ "resourcesListChanged": true, "resourceSubscriptions": uris });
+        let request = listening(client, &json!(1), &wanted).send().await.unwrap();
+        Events::of(request).message().await.unwrap().to_string().replace(MISSING, OWN)
+    };
+    let own = acknowledged(&stage.alice.modern(), OWN).await;
+    assert_eq!(acknowledged(&bob, OWN).await, own);
+    assert_eq!(acknowledged(&bob, MISSING).await, own);
+    // What is told, and to whom: `mcp::listen`. States of other callers' calls: `mcp::rounds`.
 }
 
 #[tokio::test]

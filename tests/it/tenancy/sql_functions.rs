@@ -50,6 +50,7 @@ fn foreign_argument(world: &World, kind: &str) -> String {
         "date[]" => "array[current_date]".to_owned(),
         "bigint[]" => "array[1]::bigint[]".to_owned(),
         "jsonb[]" => "array['{}']::jsonb[]".to_owned(),
+        "boolean" => "true".to_owned(),
         "boolean[]" => "array[true]".to_owned(),
         "interval" => "'1 minute'".to_owned(),
         "timestamp with time zone[]" => "array[now()]".to_owned(),

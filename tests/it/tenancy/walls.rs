@@ -108,8 +108,8 @@ async fn a_definer_function_that_runs_otherwise_is_refused() {
                format('function %s: security %s', f.name, how.says)
           from (select p.oid::regprocedure::text as name, pg_get_userbyid(p.proowner) as owner,
                        -- A role without a right to it, which would be lost on the way back.
-                       case when has_function_privilege('app_worker', p.oid, 'execute')
-                         then 'app_platform' else 'app_worker' end as other,
+                       (select r from unnest(array['app_worker', 'app_platform', 'app_search']) r
+                         where not has_function_privilege(r, p.oid, 'execute') limit 1) as other,
                        (select string_agg(format('alter function %s set %s to %s', p.oid::regprocedure,
                                  split_part(c, '=', 1), split_part(c, '=', 2)), ';')
                           from unnest(p.proconfig) c) as undo

@@ -172,7 +172,7 @@ async fn content(owner: &Client, p: Uuid, u: Uuid, word: &str) {
            values ('{p}', gen_random_uuid(), '{from}', '{word}', '{u}');
          insert into graph_relations (project_id, id, from_id, to_id, relation_type, created_by)
            values ('{p}', gen_random_uuid(), '{from}', '{to}', 'r-{word}', '{u}');
-         insert into key_changes (project_id, id, kind) values ('{p}', gen_random_uuid(), 'changed')"
+         insert into key_changes (project_id, id) values ('{p}', gen_random_uuid())"
     );
     owner.batch_execute(&sql).await.unwrap();
 }

@@ -52,6 +52,7 @@ async fn works(mut stdio: Stdio, database: &Database) {
     let read = with_meta(json!({ "uri": "memory-bank://Stra%C3%9Fe.md" }));
     let read = stdio.ask(7, "resources/read", read).await;
     assert_eq!(read["result"]["contents"][0]["text"], "before", "{read}");
+    listen(&mut stdio).await;
     assert_eq!(stdio.end().await, Vec::<Value>::new());
     let owner = database.connect(Login::Owner).await;
     let sessions = owner.query_one("select count(*) from sessions", &[]).await.unwrap();
@@ -73,4 +74,24 @@ async fn cancel(stdio: &mut Stdio, database: &Database) {
     stdio.notify("notifications/cancelled", json!({ "requestId": 6 })).await;
     eventually("the end of the call's statement", async || running(0).await).await;
     lock.rollback().await.unwrap();
+}
+
+/// Listens to changes until that is cancelled, and again up to the end.
+async fn listen(stdio: &mut Stdio) {
+    let wanted = with_meta(json!({ "notifications": { "resourcesListChanged": true } }));
+    for (id, name) in [(8, "one.md"), (10, "two.md")] {
+        stdio.send(id, "subscriptions/listen", wanted.clone()).await;
+        let first = stdio.next().await;
+        assert_eq!(first["method"], "notifications/subscriptions/acknowledged", "{first}");
+        stdio.send(id + 1, "tools/call", write(name, "")).await;
+        let both = [stdio.next().await, stdio.next().await];
+        let told = both.iter().find(|message| message.get("method").is_some()).unwrap();
+        assert_eq!(told["method"], "notifications/resources/list_changed", "{both:?}");
+        let listen = &told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
+        assert_eq!(listen, &json!(id), "{both:?}");
+        assert!(both.iter().any(|message| message["id"] == id + 1), "{both:?}");
+        if id == 8 {
+            stdio.notify("notifications/cancelled", json!({ "requestId": id })).await;
+        }
+    }
 }

@@ -1,0 +1,101 @@
+//! Reading the changes.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{KeyWatch, News};
+use crate::store::pg::key_changes::{self, KeyNews};
+use crate::store::{Moment, StoreError};
+
+/// How often they are read while anyone relies on it.
+pub const PERIOD: Duration = Duration::from_millis(250);
+/// The shortest time between two reads, however often something is changed here.
+const GAP: Duration = Duration::from_millis(10);
+/// How long one read may take. What it tells is late then, but true; a connection that is lost and
+/// says nothing is replaced.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After so long without a read that succeeded, who holds a stream open is let go.
+pub const BLIND: Duration = Duration::from_secs(5);
+/// After so long without a read, changes may have been purged before they were read.
+const MAX_ABSENCE: Duration = Duration::from_hours(1);
+
+/// Since when reads fail, if they do.
+type Trouble = Option<Instant>;
+
+impl KeyWatch {
+    /// Reads while anyone relies on it, until `drained`.
+    pub async fn keep(&self, drained: &CancellationToken) {
+        tokio::select! {
+            () = drained.cancelled() => {}
+            () = self.poll() => {}
+        }
+    }
+
+    async fn poll(&self) {
+        let mut trouble = Trouble::None;
+        loop {
+            while !self.reliance.is_there(Instant::now()) {
+                self.tell(News::default());
+                trouble = None;
+                self.reliance.begins().await;
+            }
+            let began = Instant::now();
+            match self.look(began).await {
+                Ok(changed) => self.succeeded(&mut trouble, changed),
+                Err(error) => self.failed(&mut trouble, began, &error),
+            }
+            tokio::select! {
+                () = sleep_until(began + PERIOD) => {}
+                () = self.changed.notified() => sleep(GAP).await,
+            }
+        }
+    }
+
+    /// Reads once, from `began` on; gives whether there were changes.
+    async fn look(&self, began: Instant) -> Result<bool, StoreError> {
+        let since = self.since(began);
+        let reading = key_changes::read(&self.store, since.as_ref());
+        let late =
+            |_| StoreError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
+        let news: KeyNews = timeout(PATIENCE, reading).await.map_err(late)??;
+        let changed = !news.changes.is_empty();
+        let mut known = self.write();
+        known.knowledge.learn(news, Instant::now());
+        known.looked = Some(began);
+        Ok(changed)
+    }
+
+    /// Where the look that begins at `now` takes up.
+    fn since(&self, now: Instant) -> Option<Moment> {
+        let mut known = self.write();
+        if known.looked.is_some_and(|looked| now > looked + MAX_ABSENCE) {
+            known.knowledge.forget();
+        }
+        known.knowledge.last().cloned()
+    }
+
+    fn succeeded(&self, trouble: &mut Trouble, changed: bool) {
+        if trouble.take().is_some() {
+            tracing::info!("changes of keys are read again");
+        }
+        if changed || self.news.borrow().blind {
+            self.tell(News { blind: false });
+        }
+    }
+
+    fn failed(&self, trouble: &mut Trouble, began: Instant, error: &StoreError) {
+        if trouble.is_none() {
+            tracing::warn!(%error, "changes of keys cannot be read; each key is looked up");
+        }
+        let since = *trouble.get_or_insert(began);
+        if since.elapsed() >= BLIND && !self.news.borrow().blind {
+            self.tell(News { blind: true });
+        }
+    }
+
+    fn tell(&self, news: News) {
+        self.news.send_replace(news);
+    }
+}
