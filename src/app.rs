@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::Router;
 
 use crate::access::keys::KeyPolicy;
-use crate::access::{AdminToken, Authenticator, KeyWatch, Usage, usage};
+use crate::access::limits::MINUTE;
+use crate::access::{AdminToken, Authenticator, KeyWatch, Limits, Usage, WrongKeys, usage};
 use crate::config::Config;
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
@@ -16,7 +17,7 @@ use crate::mcp::transport::Transport;
 use crate::mcp::{Handler, MemoryBank, Service};
 use crate::model::{Ambient, EntropyError, Sealer};
 use crate::rest::{RequestLimits, Rest};
-use crate::store::kv::{KeyCache, Redis, Wakes};
+use crate::store::kv::{KeyCache, RateLimits, Redis, Wakes};
 use crate::store::migrate::{self, MigrateError};
 use crate::store::walls::{self, WallsError};
 use crate::store::{ConnectError, Store};
@@ -60,13 +61,16 @@ pub struct Parts {
     /// How long the writer of a stream counts as alive without a word of it: [`LEASE`], or less in a
     /// test that kills one. All replicas have the same.
     pub lease: Duration,
+    /// What counts as a minute where calls are counted: [`MINUTE`], or less in a test that has no time
+    /// for one. All replicas have the same.
+    pub minute: Duration,
 }
 
 impl Parts {
     /// With another handler than the product's.
     #[must_use]
     pub fn of(handler: Box<dyn Handler>) -> Self {
-        Self { handler, lease: LEASE }
+        Self { handler, lease: LEASE, minute: MINUTE }
     }
 }
 
@@ -88,7 +92,7 @@ pub async fn build(
 /// # Errors
 /// See [`StartError`].
 pub async fn build_with(
-    Parts { handler, lease }: Parts,
+    Parts { handler, lease, minute }: Parts,
     config: &Config,
     ambient: Ambient,
     lifecycle: &Lifecycle,
@@ -97,9 +101,14 @@ pub async fn build_with(
     let apart = Store::apart(&config.database)?;
     let sealer = Sealer::new(config.secrets.server_secret.clone());
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
-    let shared =
-        redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), ambient.clock.clone()));
-    let authenticator = authenticate(&store, apart.clone(), shared, &ambient, lifecycle);
+    let clock = ambient.clock.clone();
+    let shared = redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), clock.clone()));
+    let counts = redis.clone().map(RateLimits::new);
+    let wrong = WrongKeys::new(counts.clone(), minute);
+    let watch = KeyWatch::new(apart.clone());
+    let authenticator = Authenticator::new(store.clone(), watch, shared, wrong, clock.clone());
+    let authenticator = watching(authenticator, lifecycle);
+    let call_limits = Limits::new(config.limits, minute, counts);
     let (streams, bus) = keep_streams(lease, apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
     keep_clean(apart.clone(), &bus, config, &ambient, lifecycle);
@@ -108,6 +117,7 @@ pub async fn build_with(
     let rest = Arc::new(Rest {
         authenticator: authenticator.clone(),
         limits: limits(config),
+        call_limits: call_limits.clone(),
         store: store.clone(),
         ambient: ambient.clone(),
         sealer: sealer.clone(),
@@ -128,20 +138,20 @@ pub async fn build_with(
         handler,
     });
     let transport = transport(service, authenticator.clone(), config, lifecycle);
-    let request_timeout = config.server.request_timeout;
-    let trusted_proxies = config.edge.trusted_proxies.clone();
     let loopback = config.server.address.ip().is_loopback();
     let origins = Origins::new(config.edge.allowed_origins.clone(), loopback);
     let edge = Edge {
         authenticator,
+        limits: call_limits,
+        clock,
         admin_token,
         usage,
         rest,
         health,
-        trusted_proxies,
+        trusted_proxies: config.edge.trusted_proxies.clone(),
         origins,
         transport,
-        request_timeout,
+        request_timeout: config.server.request_timeout,
     };
     Ok(router(edge))
 }
@@ -175,16 +185,9 @@ async fn open(config: &Config) -> Result<Store, StartError> {
     Ok(store)
 }
 
-/// Tells callers by their keys, and reads what changes of those until the process ends.
-fn authenticate(
-    store: &Store,
-    apart: Store,
-    shared: Option<KeyCache>,
-    ambient: &Ambient,
-    lifecycle: &Lifecycle,
-) -> Arc<Authenticator> {
-    let (watch, clock) = (KeyWatch::new(apart), ambient.clock.clone());
-    let authenticator = Arc::new(Authenticator::new(store.clone(), watch, shared, clock));
+/// Reads what changes of keys until the process ends.
+fn watching(authenticator: Authenticator, lifecycle: &Lifecycle) -> Arc<Authenticator> {
+    let authenticator = Arc::new(authenticator);
     let (watching, drained) = (authenticator.clone(), lifecycle.drained.clone());
     lifecycle.keepers.spawn(async move { watching.watch().keep(&drained).await });
     authenticator
@@ -246,5 +249,7 @@ fn limits(config: &Config) -> RequestLimits {
         body_bytes: config.server.max_body_bytes,
         seconds: config.server.request_timeout.as_secs(),
         session_hours: config.server.session_ttl.as_secs() / 3600,
+        calls_per_address: config.limits.per_address,
+        sessions_per_key: config.limits.initialize,
     }
 }

@@ -24,9 +24,10 @@ const FLOORS: [(usize, &[&str]); 9] = [
 ];
 
 /// Where each of these may be named, as beginnings of paths below `src`.
-const CONFINED: [(&str, &[&str]); 12] = [
+const CONFINED: [(&str, &[&str]); 13] = [
     ("tokio_postgres", &["store/"]),
     ("deadpool", &["store/"]),
+    ("use redis::", &["store/kv/"]),
     ("rmcp", &["mcp/wire/"]),
     (
         "axum",

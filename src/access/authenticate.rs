@@ -16,12 +16,13 @@ use uuid::Uuid;
 
 use super::Caller;
 use super::key::{ApiKey, KeyHash};
+use super::limits::seconds;
 use super::watch::KeyWatch;
-use super::wrong_keys::WrongKeys;
+use super::wrong_keys::{Refusal, WrongKeys};
 use crate::model::{Actor, Clock};
 use crate::store::kv::KeyCache;
 use crate::store::pg::keys::{self, KeyRecord};
-use crate::store::{Store, StoreError};
+use crate::store::{Crowd, Store, StoreError};
 use crate::telemetry::call_log;
 
 /// How long a good key stays in the process's own memory, as far as it still holds.
@@ -57,17 +58,32 @@ pub enum AuthError {
     )]
     Invalid,
     /// Too many wrong keys came from this address.
-    #[error("too many wrong API keys from your address; try again in {} s", seconds(.0))]
+    #[error("too many wrong API keys from your address; try again in {} s", seconds(*.0))]
     TooManyWrong(Duration),
     /// The key could not be looked up.
     #[error("the key cannot be checked now; try again soon")]
     Store(#[source] Arc<StoreError>),
 }
 
-/// Whole seconds, rounded up.
-#[must_use]
-pub fn seconds(wait: &Duration) -> u64 {
-    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
+/// Why a key was not looked up.
+enum NotLookedUp {
+    Store(Arc<StoreError>),
+    TooManyWrong(Duration),
+}
+
+impl From<StoreError> for NotLookedUp {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<Refusal> for NotLookedUp {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooManyWrong(wait) => Self::TooManyWrong(wait),
+            Refusal::Busy => StoreError::Busy(Crowd::All).into(),
+        }
+    }
 }
 
 /// What is remembered of a key that was presented.
@@ -108,20 +124,20 @@ impl Expiry<KeyHash, Answer> for Keeping {
 }
 
 impl Authenticator {
-    /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one.
+    /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one; who
+    /// guesses keys is stopped by `wrong`.
     #[must_use]
-    pub fn new(store: Store, watch: KeyWatch, shared: Option<KeyCache>, clock: Clock) -> Self {
+    pub fn new(
+        store: Store,
+        watch: KeyWatch,
+        shared: Option<KeyCache>,
+        wrong: WrongKeys,
+        clock: Clock,
+    ) -> Self {
         let builder = Cache::builder().max_capacity(MAX_CACHED).expire_after(Keeping);
         let once_good = Cache::builder().max_capacity(MAX_CACHED).time_to_live(REMEMBERED_GOOD);
-        Self {
-            store,
-            watch,
-            shared,
-            cache: builder.build(),
-            once_good: once_good.build(),
-            wrong: WrongKeys::default(),
-            clock,
-        }
+        let (cache, once_good) = (builder.build(), once_good.build());
+        Self { store, watch, shared, cache, once_good, wrong, clock }
     }
 
     /// Knows the changes of keys; it is to be [kept](KeyWatch::keep) running.
@@ -192,20 +208,35 @@ impl Authenticator {
         let lost = |error: JoinError| {
             AuthError::Store(Arc::new(StoreError::Unavailable(error.to_string())))
         };
-        looking.await.map_err(lost)?.map_err(AuthError::Store)
+        looking.await.map_err(lost)?.map_err(|error| match &*error {
+            NotLookedUp::Store(cause) => AuthError::Store(cause.clone()),
+            NotLookedUp::TooManyWrong(wait) => AuthError::TooManyWrong(*wait),
+        })
     }
 
-    async fn load(&self, hash: KeyHash, address: Option<IpAddr>) -> Result<Answer, StoreError> {
-        let answer = match self.load_shared(&hash).await {
-            Some(remembered) => Some(remembered),
-            None => self.load_stored(&hash).await?,
+    async fn load(&self, hash: KeyHash, address: Option<IpAddr>) -> Result<Answer, NotLookedUp> {
+        // A key that may be a guess is charged before it is looked up.
+        let guess = address.filter(|_| !self.once_good.contains_key(&hash));
+        let answer = match (self.load_shared(&hash).await, guess) {
+            (Some(remembered), _) => Some(remembered),
+            (None, Some(address)) => self.load_charged(&hash, address).await?,
+            (None, None) => self.load_stored(&hash).await?,
         };
         match (&answer, address) {
             (Some(_), _) => self.once_good.insert(hash, ()).await,
-            (None, Some(address)) => self.wrong.count(address),
-            (None, None) => {}
+            (None, Some(address)) if guess.is_none() => self.wrong.count(address).await,
+            (None, _) => {}
         }
         Ok(answer)
+    }
+
+    async fn load_charged(&self, hash: &KeyHash, address: IpAddr) -> Result<Answer, NotLookedUp> {
+        let look_up = self.wrong.begin(address).await?;
+        let loaded = self.load_stored(hash).await;
+        if !matches!(loaded, Ok(None)) {
+            self.wrong.forgive(look_up).await;
+        }
+        Ok(loaded?)
     }
 
     /// What Redis remembers, if that holds: it is not asked while nothing can.

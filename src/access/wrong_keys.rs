@@ -1,69 +1,95 @@
 //! Wrong keys, counted per address and stopped before the database is touched.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Wrong keys that one address may present in a burst, and again each minute.
-pub const PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("30 is not 0");
-/// Addresses that are remembered as refused.
-const MAX_REFUSED: u64 = 100_000;
-/// Counted addresses after which those of no account are forgotten.
-const MAX_COUNTED: usize = 100_000;
-/// The longest refusal: the time in which a whole burst is earned again.
-const MAX_REFUSAL: Duration = Duration::from_mins(1);
+use super::limits::Limiter;
+use super::limits::bucket::{Bucket, Limit, Place};
+use crate::config::Fallback;
+use crate::model::Quota;
+use crate::store::kv::RateLimits;
+
+/// Keys of one address, or IPv6 /64, that are looked up a minute and found wrong.
+pub const PER_MINUTE: u32 = 30;
+/// Look-ups of one address at once: each is charged before it is known to be good.
+const AT_ONCE: usize = 8;
+/// The longest wait for a look-up.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Addresses whose look-ups are kept apart; of more, those that are used least get new turns.
+const MAX_PLACES: u64 = 100_000;
 
 /// Counts wrong keys per IPv4 address and per IPv6 /64.
 pub struct WrongKeys {
-    counts: DefaultKeyedRateLimiter<IpAddr>,
-    refused: Cache<IpAddr, Instant>,
-    clock: DefaultClock,
+    limiter: Limiter,
+    window: Duration,
+    turns: Cache<Place, Arc<Semaphore>>,
 }
 
-impl Default for WrongKeys {
-    fn default() -> Self {
-        let quota = Quota::per_minute(PER_MINUTE);
-        Self {
-            counts: RateLimiter::keyed(quota),
-            refused: Cache::builder().max_capacity(MAX_REFUSED).time_to_live(MAX_REFUSAL).build(),
-            clock: DefaultClock::default(),
-        }
-    }
+/// Why a key is not looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The address must wait so long.
+    TooManyWrong(Duration),
+    /// Others of the address are looked up all the time.
+    Busy,
+}
+
+/// A look-up that has been charged.
+pub struct LookUp {
+    limit: Limit,
+    _turn: OwnedSemaphorePermit,
 }
 
 impl WrongKeys {
-    /// How long this address must wait before another key of it is looked up, if it must.
+    /// Counts in windows of this length, together with all that have `shared`. While Redis is away,
+    /// every process counts by itself, whatever is configured.
+    #[must_use]
+    pub fn new(shared: Option<RateLimits>, window: Duration) -> Self {
+        let turns = Cache::builder().max_capacity(MAX_PLACES).time_to_idle(window);
+        let limiter = Limiter::new(shared, Fallback::Local, window);
+        Self { limiter, window, turns: turns.build() }
+    }
+
+    /// How long this address must wait before another key of it is looked up, if that is known here.
     #[must_use]
     pub fn wait(&self, address: IpAddr) -> Option<Duration> {
-        let until = self.refused.get(&group(address))?;
-        until.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
+        self.limiter.refuses(&self.limit(Place::of(address))).map(|denied| denied.wait)
     }
 
-    /// Counts a wrong key of this address.
-    pub fn count(&self, address: IpAddr) {
-        let address = group(address);
-        if self.counts.len() > MAX_COUNTED {
-            self.counts.retain_recent();
-        }
-        if let Err(denied) = self.counts.check_key(&address) {
-            let wait = denied.wait_time_from(self.clock.now());
-            self.refused.insert(address, Instant::now() + wait);
-        }
+    /// Charges the look-up of a key from this address.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn begin(&self, address: IpAddr) -> Result<LookUp, Refusal> {
+        let place = Place::of(address);
+        let turns = self.turns.get_with(place, || Arc::new(Semaphore::new(AT_ONCE)));
+        let turn = tokio::time::timeout(PATIENCE, turns.acquire_owned()).await;
+        // It is never closed.
+        let Ok(Ok(turn)) = turn else { return Err(Refusal::Busy) };
+        let limit = self.limit(place);
+        let taken = self.limiter.take(&[limit], 1).await;
+        taken.map_err(|denied| Refusal::TooManyWrong(denied.wait))?;
+        Ok(LookUp { limit, _turn: turn })
     }
-}
 
-/// One IPv6 subscriber has a whole /64 (RFC 6177), so that it counts as one.
-fn group(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 @ IpAddr::V4(_) => v4,
+    /// Takes the charge of `look_up` back: its key was good, or nobody can tell.
+    pub async fn forgive(&self, look_up: LookUp) {
+        self.limiter.give_back(&[look_up.limit], 1).await;
+    }
+
+    /// Counts a wrong key of this address that was looked up without a charge.
+    pub async fn count(&self, address: IpAddr) {
+        // What is over the limit already needs no more.
+        let _over = self.limiter.take(&[self.limit(Place::of(address))], 1).await;
+    }
+
+    fn limit(&self, place: Place) -> Limit {
+        let quota = Quota { limit: PER_MINUTE, window: self.window };
+        Limit { bucket: Bucket::WrongKeys(place), quota }
     }
 }
 
@@ -71,18 +97,36 @@ fn group(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_address_is_stopped_and_others_are_not() {
-        let wrong = WrongKeys::default();
+    #[tokio::test]
+    async fn an_address_is_stopped_and_others_are_not() {
+        let wrong = WrongKeys::new(None, Duration::from_mins(1));
         let [mallory, neighbour, alice] =
             ["2001:db8::1", "2001:db8::ffff", "192.0.2.1"].map(|text| text.parse().unwrap());
-        for _ in 0..PER_MINUTE.get() {
-            wrong.count(mallory);
+        for _ in 0..PER_MINUTE {
             assert_eq!(wrong.wait(mallory), None);
+            let good = wrong.begin(neighbour).await.ok().unwrap();
+            wrong.forgive(good).await;
+            drop(wrong.begin(mallory).await.ok().unwrap());
         }
-        wrong.count(neighbour);
-        assert!(wrong.wait(mallory).is_some_and(|wait| wait <= Duration::from_secs(3)));
+        let refused = wrong.begin(mallory).await.err();
+        let long = |wait| wait > Duration::from_secs(55);
+        assert!(matches!(refused, Some(Refusal::TooManyWrong(wait)) if long(wait)));
         assert!(wrong.wait(neighbour).is_some(), "one /64 is one address");
         assert_eq!(wrong.wait(alice), None);
+        assert!(wrong.begin(alice).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn look_ups_of_one_address_take_turns() {
+        let wrong = WrongKeys::new(None, Duration::from_mins(1));
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+        let mut running = Vec::new();
+        for _ in 0..AT_ONCE {
+            running.push(wrong.begin(one).await.ok().unwrap());
+        }
+        assert_eq!(wrong.begin(one).await.err(), Some(Refusal::Busy));
+        assert!(wrong.begin(other).await.is_ok());
+        running.pop();
+        assert!(wrong.begin(one).await.is_ok());
     }
 }

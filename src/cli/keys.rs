@@ -45,6 +45,9 @@ pub(super) struct Create {
     /// Make a test key: works alike, but is marked in logs and lists
     #[arg(long)]
     test: bool,
+    /// Calls a minute; 60, if not given
+    #[arg(long)]
+    rate_limit: Option<i32>,
     /// Days until it expires; never, if not given
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=3650))]
     expires_in_days: Option<u16>,
@@ -105,6 +108,7 @@ async fn create(args: Create) -> Result<(), Failure> {
         label: args.label,
         scopes: Scopes::new(args.scopes),
         test: args.test,
+        rate_limit: args.rate_limit,
         lifetime: args.expires_in_days.map(|days| Duration::days(days.into())),
     };
     let (store, platform) = (store()?, Platform::of_operator());

@@ -23,6 +23,9 @@ const DATABASE: &str = "postgres";
 const PROJECT: &str = "dev";
 const USER: &str = "dev@localhost";
 const SECRET_CHARS: usize = 48;
+/// A hundred calls a second: an assistant that reads and writes a whole memory at once stays below, one
+/// that calls in an endless loop does not. There is nobody else to be protected.
+const RATE_LIMIT: i32 = 6000;
 /// Stands for the server secret until it is read or made.
 const NO_SECRET: &str = "made by mbmcp dev at its first start and kept beside the key";
 
@@ -132,6 +135,7 @@ fn config(mut variables: Variables, external: bool) -> Result<Config, Failure> {
         ("MCP_HOST", "127.0.0.1"),
         ("TRUST_PROXY_HOPS", "0"),
         ("LOG_FORMAT", "text"),
+        ("RATE_LIMIT_PER_IP", "0"),
     ] {
         variables.default_to(name, value);
     }
@@ -165,6 +169,7 @@ async fn key(store: &Store, files: &DevFiles, ambient: &Ambient) -> Result<Strin
         label: "mbmcp dev".to_owned(),
         scopes: Scopes::new([Scope::Read, Scope::Write, Scope::Admin]),
         test: false,
+        rate_limit: Some(RATE_LIMIT),
         lifetime: None,
     };
     let platform = Platform::of_operator();

@@ -27,6 +27,10 @@ pub struct DatabaseConfig {
     /// call's latency; about eight per two cores of the database serve best. What runs beside the
     /// calls has [`BACKGROUND_CONNECTIONS`] more.
     pub max_connections: usize,
+    /// `DB_MAX_CONNECTIONS_PER_PROJECT` (half of them): connections that the calls of one project use
+    /// at once; more of its calls wait. Equal to `DB_MAX_CONNECTIONS`, one project can take all; too
+    /// few slow the only project of a server.
+    pub max_connections_per_project: usize,
     /// `DB_ACQUIRE_TIMEOUT_MS` (3000): how long a call waits for a connection before its 503.
     pub acquire_timeout: Duration,
     /// `DB_STATEMENT_TIMEOUT_MS` (10000): the longest statement. Too short fails large writes;
@@ -107,12 +111,15 @@ impl DatabaseConfig {
             Secret::new("")
         });
         let connections = variables.number("DB_MAX_CONNECTIONS", connections, 1..=1000);
+        let half = connections.div_ceil(2);
+        let per_project = variables.number("DB_MAX_CONNECTIONS_PER_PROJECT", half, 1..=1000);
         Self {
             migration_url: migration_url.unwrap_or_else(|| url.clone()),
             url,
             ca_file: variables.text("DATABASE_CA_FILE").map(PathBuf::from),
             pooler: variables.parsed("DB_POOLER", Pooler::None),
             max_connections: usize::try_from(connections).unwrap_or(usize::MAX),
+            max_connections_per_project: usize::try_from(per_project).unwrap_or(usize::MAX),
             acquire_timeout: millis(variables, "DB_ACQUIRE_TIMEOUT_MS", 3000),
             statement_timeout: millis(variables, "DB_STATEMENT_TIMEOUT_MS", 10_000),
             lock_timeout: millis(variables, "DB_LOCK_TIMEOUT_MS", 5000),

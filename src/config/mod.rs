@@ -10,6 +10,7 @@ mod database;
 mod edge;
 mod env;
 mod keys;
+mod limits;
 mod log;
 mod redis;
 mod secrets;
@@ -20,6 +21,7 @@ pub use database::{BACKGROUND_CONNECTIONS, DatabaseConfig, Pooler};
 pub use edge::EdgeConfig;
 pub use env::{ConfigError, Variables};
 pub use keys::KeysConfig;
+pub use limits::{Fallback, LimitsConfig};
 pub use log::{LogConfig, LogFormat};
 pub use redis::RedisConfig;
 pub use secrets::{AppEnv, SecretsConfig};
@@ -40,6 +42,8 @@ pub struct Config {
     pub secrets: SecretsConfig,
     /// API keys.
     pub keys: KeysConfig,
+    /// How many calls are answered.
+    pub limits: LimitsConfig,
     /// Logs.
     pub log: LogConfig,
 }
@@ -56,8 +60,9 @@ impl Config {
         let database = DatabaseConfig::read(&mut variables);
         let redis = RedisConfig::read(&mut variables);
         let keys = KeysConfig::read(&mut variables);
+        let limits = LimitsConfig::read(&mut variables);
         let log = LogConfig::read(&mut variables);
         variables.finish()?;
-        Ok(Self { server, edge, database, redis, secrets, keys, log })
+        Ok(Self { server, edge, database, redis, secrets, keys, limits, log })
     }
 }

@@ -9,9 +9,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::limits;
 use super::middleware::client_ip::ClientIp;
-use crate::access::authenticate::{CHALLENGE, CHALLENGE_INVALID, seconds};
-use crate::access::{AdminToken, AuthError, Authenticator, Caller, Principal, Usage};
+use crate::access::authenticate::{CHALLENGE, CHALLENGE_INVALID};
+use crate::access::limits::{Denied, seconds};
+use crate::access::{AdminToken, AuthError, Authenticator, Caller, Limits, Principal, Usage};
+use crate::mcp::transport;
+use crate::model::Clock;
 use crate::rest::{Problem, Requester};
 use crate::telemetry::call_log::{self, CallLog};
 
@@ -21,6 +25,8 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 #[derive(Clone)]
 pub(super) struct Gate {
     pub(super) authenticator: Arc<Authenticator>,
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
     pub(super) admin_token: Option<AdminToken>,
     pub(super) usage: Arc<Usage>,
 }
@@ -49,42 +55,53 @@ impl Gate {
     }
 }
 
-/// Lets a request through with its [`Caller`] in the extensions, or answers 401, 429 or 503.
+/// Lets a request through with its [`Caller`] and its [`Meter`](crate::access::Meter) in the extensions,
+/// or answers 401, 429 or 503.
 pub(super) async fn layer(
     State(gate): State<Gate>,
     Extension(ClientIp(address)): Extension<ClientIp>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    match caller(&gate, request.headers(), address).await {
-        Ok(caller) => {
-            let _counted = gate.counted(&caller, None);
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(error) => refusal(&error).into_response(),
-    }
+    let caller = match caller(&gate, request.headers(), address).await {
+        Ok(caller) => caller,
+        Err(error) => return refusal(&error).into_response(),
+    };
+    let meter = (gate.limits.of_key(caller.key(), address), &gate.clock);
+    let answer = async |mut request: Request| {
+        let _counted = gate.counted(&caller, None);
+        request.extensions_mut().insert(caller);
+        next.run(request).await
+    };
+    limits::within(meter, request, transport::limited, answer).await
 }
 
 /// The same for the REST API, with a [`Requester`]: the platform token opens it as well.
 pub(super) async fn administration(
     State(gate): State<Gate>,
     Extension(ClientIp(address)): Extension<ClientIp>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    match principal(&gate, request.headers(), address).await {
-        Ok(principal) => {
-            let client = text(request.headers(), &header::USER_AGENT).map(str::to_owned);
-            let _counted = match &principal {
-                Principal::Key(caller) => Some(gate.counted(caller, client.clone())),
-                Principal::Platform(_) => None,
-            };
-            request.extensions_mut().insert(Requester { principal, address, client });
-            next.run(request).await
-        }
-        Err(error) => refusal(&error).into_response(),
-    }
+    let principal = match principal(&gate, request.headers(), address).await {
+        Ok(principal) => principal,
+        Err(error) => return refusal(&error).into_response(),
+    };
+    let meter = match &principal {
+        Principal::Key(caller) => gate.limits.of_key(caller.key(), address),
+        Principal::Platform(_) => gate.limits.of_operator(address),
+    };
+    let answer = async |mut request: Request| {
+        let client = text(request.headers(), &header::USER_AGENT).map(str::to_owned);
+        let _counted = match &principal {
+            Principal::Key(caller) => Some(gate.counted(caller, client.clone())),
+            Principal::Platform(_) => None,
+        };
+        request.extensions_mut().insert(Requester { principal, address, client });
+        next.run(request).await
+    };
+    let refuse = |denied: &Denied| Problem::limited(denied).into_response();
+    limits::within((meter, &gate.clock), request, refuse, answer).await
 }
 
 async fn principal(
@@ -151,7 +168,7 @@ fn refusal(error: &AuthError) -> Problem {
             unauthorized(CHALLENGE_INVALID)
         }
         AuthError::TooManyWrong(wait) => Problem::new(StatusCode::TOO_MANY_REQUESTS, sentence)
-            .with(header::RETRY_AFTER, HeaderValue::from(seconds(wait))),
+            .with(header::RETRY_AFTER, HeaderValue::from(seconds(*wait))),
         AuthError::Store(cause) => {
             tracing::warn!(error = %cause, "a key cannot be looked up");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, sentence)

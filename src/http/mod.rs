@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod health;
+mod limits;
 mod middleware;
 pub mod openapi;
 mod own_project;
@@ -15,9 +16,9 @@ use std::time::Duration;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::{Router, routing};
 
-use crate::access::{AdminToken, Authenticator, Usage};
+use crate::access::{AdminToken, Authenticator, Limits, Usage};
 use crate::mcp::transport::{self, Transport};
-use crate::model::TrustedProxies;
+use crate::model::{Clock, TrustedProxies};
 use crate::rest::{self, Problem, Rest};
 
 use authenticate::Gate;
@@ -34,6 +35,10 @@ const ARRIVAL: Duration = Duration::from_secs(5);
 pub struct Edge {
     /// Turns keys into callers.
     pub authenticator: Arc<Authenticator>,
+    /// How many calls are answered.
+    pub limits: Limits,
+    /// Tells when there will be more.
+    pub clock: Clock,
     /// The platform token, if there is one.
     pub admin_token: Option<AdminToken>,
     /// Counts calls.
@@ -54,9 +59,10 @@ pub struct Edge {
 
 /// All routes and, from the outside in, all layers.
 pub fn router(edge: Edge) -> Router {
-    // Before the body is read: who calls? Only then, inside the transport: how large is it?
-    let Edge { authenticator, admin_token, usage, .. } = edge.clone();
-    let gate = Gate { authenticator, admin_token, usage };
+    // Before the body is read: who calls, and has he called too often? Only then, inside the
+    // transport: how large is it?
+    let Edge { authenticator, limits, clock, admin_token, usage, .. } = edge.clone();
+    let gate = Gate { authenticator, limits, clock, admin_token, usage };
     let administering = from_fn_with_state(gate.clone(), authenticate::administration);
     let authenticated = from_fn_with_state(gate, authenticate::layer);
     let own_project = from_fn(own_project::layer);

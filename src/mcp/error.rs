@@ -81,6 +81,10 @@ impl From<StoreError> for RpcError {
                 tracing::warn!(%error, "the database is unavailable");
                 Self::unavailable()
             }
+            StoreError::Busy(crowd) => {
+                tracing::warn!(%error, "a call was sent away");
+                Self::busy(crowd.to_string())
+            }
             StoreError::CommitLost(_) => {
                 tracing::warn!(%error, "the outcome of a call is not known");
                 Self::deadline()

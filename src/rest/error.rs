@@ -78,6 +78,7 @@ fn of_store(error: &StoreError) -> Problem {
         StoreError::Unavailable(_) => {
             retry(StatusCode::SERVICE_UNAVAILABLE, "the database is unavailable: try again soon")
         }
+        StoreError::Busy(crowd) => retry(StatusCode::SERVICE_UNAVAILABLE, &crowd.to_string()),
         StoreError::Collision { .. } => retry(
             StatusCode::SERVICE_UNAVAILABLE,
             "another change was in the way and this one was undone: try again",

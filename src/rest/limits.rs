@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::RestError;
 use super::documented::ProjectPath;
 use super::project::{Desk, ProjectAdmin};
-use crate::access::Principal;
 use crate::access::keys::KeyState;
+use crate::access::{Limits, Principal};
 use crate::model::KeyId;
 use crate::model::document::{MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_PROJECT_BYTES};
 use crate::store::Tx;
@@ -30,6 +30,10 @@ pub struct RequestLimits {
     pub seconds: u64,
     /// How long an unused session lives.
     pub session_hours: u64,
+    /// Calls a minute from one address, all keys together; `null` for any number.
+    pub calls_per_address: Option<u32>,
+    /// Sessions that one key opens a minute.
+    pub sessions_per_key: u32,
 }
 
 /// What is limited.
@@ -61,7 +65,7 @@ struct Share {
 /// The rates of the keys that work, of the 1,000 that were issued first.
 #[derive(Serialize, ToSchema)]
 struct Rates {
-    /// Rates are recorded, but no call is refused for them yet.
+    /// Calls beyond them are refused.
     enforced: bool,
     #[schema(inline)]
     keys: Vec<Rate>,
@@ -72,6 +76,8 @@ struct Rates {
 struct Rate {
     key_id: Uuid,
     calls_per_minute: i32,
+    /// How many of these are left now; `null` where that is not known.
+    left: Option<u32>,
 }
 
 #[utoipa::path(
@@ -80,22 +86,21 @@ struct Rate {
     tag = "usage",
     operation_id = "showLimits",
     summary = "Show limits and what is used of them",
-    description = "All of them are enforced, but for the rates of keys, which are recorded only.",
+    description = "All of them are enforced.",
     params(ProjectPath),
     responses((status = 200, description = "The limits.", body = LimitsView))
 )]
 pub(in crate::rest) async fn handler(admin: ProjectAdmin) -> Result<Json<LimitsView>, RestError> {
-    let shown = admin.read(async |tx, desk| {
-        let (documents, bytes) = used(tx, &admin).await?;
-        Ok(LimitsView {
-            documents: Share { limit: MAX_DOCUMENTS, used: documents },
-            bytes: Share { limit: MAX_PROJECT_BYTES, used: bytes },
-            document_bytes: MAX_DOCUMENT_BYTES,
-            requests: admin.rest.limits,
-            rates: Rates { enforced: false, keys: rates(tx, desk, &admin).await? },
-        })
-    });
-    Ok(Json(shown.await?))
+    let read = admin
+        .read(async |tx, desk| Ok((used(tx, &admin).await?, working(tx, desk, &admin).await?)));
+    let ((documents, bytes), keys) = read.await?;
+    Ok(Json(LimitsView {
+        documents: Share { limit: MAX_DOCUMENTS, used: documents },
+        bytes: Share { limit: MAX_PROJECT_BYTES, used: bytes },
+        document_bytes: MAX_DOCUMENT_BYTES,
+        requests: admin.rest.limits,
+        rates: Rates { enforced: true, keys: rates(&keys, &admin.rest.call_limits).await },
+    }))
 }
 
 /// Documents and bytes.
@@ -109,13 +114,27 @@ async fn used(tx: &Tx, admin: &ProjectAdmin) -> Result<(Option<i64>, Option<i64>
     }
 }
 
-async fn rates(tx: &Tx, desk: &Desk, admin: &ProjectAdmin) -> Result<Vec<Rate>, RestError> {
+/// The keys that work, and how many calls each has a minute.
+async fn working(
+    tx: &Tx,
+    desk: &Desk,
+    admin: &ProjectAdmin,
+) -> Result<Vec<(KeyId, i32)>, RestError> {
     let start = (OffsetDateTime::UNIX_EPOCH, KeyId(Uuid::nil()));
     let keys = api_keys::list(tx, desk.project, None, start, MAX_KEYS).await?;
     let now = admin.rest.ambient.clock.now();
     let works = |key: &&api_keys::Key| {
         matches!(KeyState::of(key, now), KeyState::Active | KeyState::Rotated)
     };
-    let rate = |key: &api_keys::Key| Rate { key_id: key.id.0, calls_per_minute: key.rate_limit };
-    Ok(keys.iter().filter(works).map(rate).collect())
+    Ok(keys.iter().filter(works).map(|key| (key.id, key.rate_limit)).collect())
+}
+
+async fn rates(keys: &[(KeyId, i32)], limits: &Limits) -> Vec<Rate> {
+    let left = limits.left(keys).await;
+    let rate = |((key, calls_per_minute), left): (&(KeyId, i32), Option<u32>)| Rate {
+        key_id: key.0,
+        calls_per_minute: *calls_per_minute,
+        left,
+    };
+    keys.iter().zip(left).map(rate).collect()
 }

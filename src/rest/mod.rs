@@ -37,8 +37,8 @@ mod when;
 
 use std::sync::Arc;
 
-use crate::access::Authenticator;
 use crate::access::keys::KeyPolicy;
+use crate::access::{Authenticator, Limits};
 use crate::model::{Ambient, Sealer};
 use crate::store::Store;
 
@@ -54,6 +54,8 @@ pub struct Rest {
     pub authenticator: Arc<Authenticator>,
     /// What is said of the limits of requests.
     pub limits: RequestLimits,
+    /// What keys have left.
+    pub call_limits: Limits,
     /// Postgres.
     pub store: Store,
     /// Time and randomness.

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::access::limits::Denied;
+
 /// An error: a status, one public sentence, and what is wrong with each field of the input.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -13,6 +15,7 @@ pub struct Problem {
     kind: &'static str,
     detail: String,
     errors: Vec<Invalid>,
+    violated_policies: Vec<&'static str>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -33,6 +36,9 @@ pub struct Body {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(inline)]
     errors: Vec<Invalid>,
+    /// The limits that were reached, by their names in `RateLimit-Policy`.
+    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    violated_policies: Vec<&'static str>,
 }
 
 /// What is wrong with a field.
@@ -47,8 +53,14 @@ pub struct Invalid {
 impl Problem {
     /// A problem with this status and sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { status, kind: "about:blank", detail, errors: Vec::new(), headers: Vec::new() }
+        Self {
+            status,
+            kind: "about:blank",
+            detail: detail.into(),
+            errors: Vec::new(),
+            violated_policies: Vec::new(),
+            headers: Vec::new(),
+        }
     }
 
     /// The same with a header more.
@@ -77,6 +89,15 @@ impl Problem {
     #[must_use]
     pub fn invalid_field(field: &str, problem: impl Into<String>) -> Self {
         Self::invalid(vec![Invalid { field: field.to_owned(), problem: problem.into() }])
+    }
+
+    /// More calls than a limit allows (draft-ietf-httpapi-ratelimit-headers-11 §5.1).
+    #[must_use]
+    pub fn limited(denied: &Denied) -> Self {
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, denied.sentence());
+        let kind = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+        let violated_policies = vec![denied.standing.policy];
+        Self { violated_policies, ..problem.of_kind(kind) }
     }
 
     /// There is nothing at this path.
@@ -117,6 +138,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             detail: self.detail,
             errors: self.errors,
+            violated_policies: self.violated_policies,
         };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();

@@ -4,12 +4,17 @@ use std::fmt;
 
 use tokio_postgres::error::SqlState;
 
+use super::Crowd;
+
 /// A failure of Postgres. Its text is for logs; callers turn the kind into a public sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Postgres cannot be reached, or no connection came free in time. Try again.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// Too many calls wait already. Try again.
+    #[error(transparent)]
+    Busy(Crowd),
     /// A statement or a wait for a lock took longer than allowed.
     #[error("`{statement}` took too long: {refusal}")]
     Timeout {
@@ -134,6 +139,12 @@ impl StoreError {
                 None => Self::Broken { statement, refusal },
             },
         }
+    }
+
+    /// None came free, and none could be made.
+    #[must_use]
+    pub(super) fn no_connection_in_time() -> Self {
+        Self::Unavailable("no connection came free in time".to_owned())
     }
 
     /// Why no connection can be had.

@@ -16,6 +16,7 @@ mod row;
 mod statement;
 mod tenant;
 mod tls;
+mod turns;
 mod tx;
 pub mod walls;
 
@@ -24,4 +25,5 @@ pub use moment::{Moment, NoMoment};
 pub use pool::{ConnectError, Store};
 pub use statement::Statement;
 pub use tenant::{Authority, Platform, Tenant};
+pub use turns::Crowd;
 pub use tx::Tx;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use tokio::time::Instant;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tenant::{Authority, Principal};
+use super::turns::{Turn, Turns};
 use super::tx::{Mode, Tx};
 use super::{StoreError, tls};
 use crate::config::{BACKGROUND_CONNECTIONS, DatabaseConfig, Pooler};
@@ -21,6 +23,10 @@ struct Inner {
     pool: Pool,
     tls: MakeRustlsConnect,
     limits: Limits,
+    /// Where calls compete for connections.
+    turns: Option<Turns>,
+    /// How long a call waits for its connection, its project's turn included.
+    patience: Duration,
 }
 
 /// The time-outs that each transaction sets, as Postgres reads them: milliseconds.
@@ -69,7 +75,9 @@ impl Store {
     /// # Errors
     /// When the URL or the CA file cannot be read.
     pub fn new(config: &DatabaseConfig) -> Result<Self, ConnectError> {
-        Self::of(config, config.max_connections)
+        let DatabaseConfig { max_connections, max_connections_per_project, .. } = *config;
+        let turns = Turns::new(max_connections, max_connections_per_project);
+        Self::of(config, max_connections, Some(turns))
     }
 
     /// A store on the same database with connections of its own, for what runs beside the calls:
@@ -78,10 +86,14 @@ impl Store {
     /// # Errors
     /// When the URL or the CA file cannot be read.
     pub fn apart(config: &DatabaseConfig) -> Result<Self, ConnectError> {
-        Self::of(config, BACKGROUND_CONNECTIONS)
+        Self::of(config, BACKGROUND_CONNECTIONS, None)
     }
 
-    fn of(config: &DatabaseConfig, connections: usize) -> Result<Self, ConnectError> {
+    fn of(
+        config: &DatabaseConfig,
+        connections: usize,
+        turns: Option<Turns>,
+    ) -> Result<Self, ConnectError> {
         let tls = tls::connector(config.ca_file.as_deref())?;
         let recycling_method = RecyclingMethod::Fast;
         let manager = Manager::from_config(
@@ -103,7 +115,8 @@ impl Store {
             answer: config.statement_timeout + config.lock_timeout + ANSWER_MARGIN,
             prepared: config.pooler != Pooler::Transaction,
         };
-        Ok(Self(Arc::new(Inner { pool, tls, limits })))
+        let patience = config.acquire_timeout;
+        Ok(Self(Arc::new(Inner { pool, tls, limits, turns, patience })))
     }
 
     /// Runs `block` in a read-only transaction with the rights of `authority`; its `Ok` commits.
@@ -162,7 +175,10 @@ impl Store {
         F: AsyncFnOnce(&Tx) -> Result<T, E>,
         E: From<StoreError>,
     {
-        let connection = self.connection().await?;
+        let deadline = Instant::now() + self.0.patience;
+        let _turn = self.turn(principal, deadline).await?;
+        let connection = tokio::time::timeout_at(deadline, self.queued(principal)).await;
+        let connection = connection.unwrap_or_else(|_| Err(StoreError::no_connection_in_time()))?;
         let tx = Tx::new(connection, self.0.tls.clone(), principal, mode, &self.0.limits).await?;
         match block(&tx).await {
             Ok(value) => {
@@ -176,8 +192,33 @@ impl Store {
         }
     }
 
+    /// The turn of a tenant's project, where calls compete.
+    async fn turn(
+        &self,
+        principal: Principal<'_>,
+        deadline: Instant,
+    ) -> Result<Option<Turn<'_>>, StoreError> {
+        match (&self.0.turns, principal) {
+            (Some(turns), Principal::Tenant(tenant)) => {
+                turns.next(tenant.project(), deadline).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A connection, unless too many wait for one. The server itself is never sent away: health is
+    /// asked by it.
+    async fn queued(&self, principal: Principal<'_>) -> Result<Object, StoreError> {
+        match (&self.0.turns, principal) {
+            (Some(turns), Principal::Tenant(_) | Principal::Platform) => {
+                turns.queue(self.connection()).await
+            }
+            _ => self.connection().await,
+        }
+    }
+
     /// A connection outside any transaction and role: for the proof of the walls alone.
-    pub(super) async fn connection(&self) -> Result<deadpool_postgres::Object, StoreError> {
+    pub(super) async fn connection(&self) -> Result<Object, StoreError> {
         self.0.pool.get().await.map_err(|error| StoreError::no_connection(&error))
     }
 }

@@ -47,6 +47,8 @@ pub struct Fields {
     pub queries: u64,
     /// Rows that came back.
     pub rows: u64,
+    /// How long the call has waited for Redis.
+    pub redis: Duration,
 }
 
 impl CallLog {
@@ -91,6 +93,7 @@ impl CallLog {
                 tool = fields.tool,
                 queries = fields.queries,
                 rows = fields.rows,
+                redis_ms = (!fields.redis.is_zero()).then_some(fields.redis.as_secs_f64() * 1000.0),
                 slow = (duration > SLOW).then_some(true),
                 "call"
             );
@@ -113,6 +116,18 @@ pub fn current() -> CallLog {
 pub fn note(change: impl FnOnce(&mut Fields)) {
     // Outside a call there is no line to add to.
     let _outside = CALL.try_with(|log| log.edit(change));
+}
+
+/// How long the running call has waited for Redis; outside a call not at all.
+#[must_use]
+pub fn waited_for_redis() -> Duration {
+    CALL.try_with(|log| log.0.lock().unwrap_or_else(PoisonError::into_inner).redis)
+        .unwrap_or_default()
+}
+
+/// Adds to that.
+pub fn count_redis(waited: Duration) {
+    note(|fields| fields.redis += waited);
 }
 
 /// Counts a statement and the rows it gave.

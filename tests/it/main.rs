@@ -13,6 +13,7 @@ mod docs;
 mod embedded;
 mod harness;
 mod http;
+mod limits;
 mod mcp;
 mod rest;
 mod revocation;

@@ -27,6 +27,8 @@ pub struct KeyRequest {
     pub scopes: Scopes,
     /// Whether it is a test key.
     pub test: bool,
+    /// Calls a minute; the default, if not given.
+    pub rate_limit: Option<i32>,
     /// How long it lives; `None` is for ever, or as long as the policy allows.
     pub lifetime: Option<Duration>,
 }
@@ -122,7 +124,7 @@ impl Operator<'_> {
             label: request.label.clone(),
             scopes: request.scopes.clone(),
             test: request.test,
-            rate_limit: None,
+            rate_limit: request.rate_limit,
             expires_at: request.lifetime.and_then(|lifetime| now.checked_add(lifetime)),
         };
         let actor = Actor::cli();

@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use crate::http::limits;
 use crate::rest::Problem;
 
 /// The origins that may call.
@@ -86,7 +87,13 @@ pub(in crate::http) fn cors(origins: &Origins) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         // Whatever an allowed page wants to send: a tool's own headers have names of its own.
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(exposed.map(HeaderName::from_static))
+        .expose_headers(
+            exposed
+                .into_iter()
+                .chain(limits::EXPOSED)
+                .map(HeaderName::from_static)
+                .collect::<Vec<_>>(),
+        )
 }
 
 #[cfg(test)]

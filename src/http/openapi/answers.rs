@@ -12,11 +12,24 @@ const PROBLEM: &str = "application/problem+json";
 const NOT_FOUND: &str = "The session has ended or is not the caller's: initialize again. From \
                          2026-07-28 on: there is no such method.";
 
+const TOO_MANY: &str = "More calls than the key or the address has in a minute, more sessions than the key \
+                        opens, or too many wrong keys from the address. `RateLimit` says which limit, \
+                        but for wrong keys.";
+
+/// What every answer to a caller says of his limits: the header, its component.
+pub(super) const LIMITS: [(&str, &str); 5] = [
+    ("RateLimit-Policy", "RateLimitPolicy"),
+    ("RateLimit", "RateLimit"),
+    ("X-RateLimit-Limit", "OldLimit"),
+    ("X-RateLimit-Remaining", "OldRemaining"),
+    ("X-RateLimit-Reset", "OldReset"),
+];
+
 /// What all routes of MCP answer, by status.
 pub(super) const OF_MCP: [(&str, &str); 6] = [
     ("400", "BadMessage"),
     ("401", "Unauthorized"),
-    ("429", "TooManyWrongKeys"),
+    ("429", "TooMany"),
     ("500", "Failed"),
     ("503", "Unavailable"),
     ("504", "TooLate"),
@@ -28,7 +41,7 @@ pub(super) const OF_REST: [(&str, &str); 8] = [
     ("403", "NotAllowed"),
     ("404", "Missing"),
     ("422", "Invalid"),
-    ("429", "TooManyWrongKeys"),
+    ("429", "TooMany"),
     ("500", "Broken"),
     ("503", "Unavailable"),
     ("504", "TooLate"),
@@ -113,15 +126,12 @@ fn answers() -> [(&'static str, ResponseBuilder); 24] {
         ("NotAStream", rpc("`subscriptions/listen` without `Accept: text/event-stream`.")),
         ("TooLarge", rpc("The body is larger than the server takes.")),
         ("UnsupportedMediaType", rpc("The body is not `application/json`.")),
-        (
-            "TooManyWrongKeys",
-            problem("Too many wrong keys from this address.")
-                .header_ref("Retry-After", retry.clone()),
-        ),
+        ("TooMany", any(TOO_MANY).header_ref("Retry-After", retry.clone())),
         ("Failed", rpc("The server failed; its operator finds why by the `X-Request-Id`.")),
         (
             "Unavailable",
-            any("The database is not there, or busy, or the request did not arrive in time.")
+            any("The database is not there, or calls are more than it can answer, or the request did not \
+                 arrive in time.")
                 .header_ref("Retry-After", retry),
         ),
         ("TooLate", any("The call took too long. The message says whether it was undone.")),
@@ -137,7 +147,7 @@ fn answers() -> [(&'static str, ResponseBuilder); 24] {
     ]
 }
 
-fn headers() -> [(&'static str, Header); 5] {
+fn headers() -> [(&'static str, Header); 10] {
     let header = |kind, description: &str| {
         let schema = ObjectBuilder::new().schema_type(kind);
         HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
@@ -149,6 +159,14 @@ fn headers() -> [(&'static str, Header); 5] {
         ("Challenge", text("`Bearer`, with `error=\"invalid_token\"` where a key was sent.")),
         ("Allow", text("The methods that there are.")),
         ("RetryAfter", header(Type::Integer, "Seconds to wait, where that is known.")),
+        (
+            "RateLimitPolicy",
+            text("The limits of the caller, such as `\"key\";q=60;w=60`: 60 in 60 s."),
+        ),
+        ("RateLimit", text("What is left of them, and for how many seconds: `\"key\";r=59;t=60`.")),
+        ("OldLimit", header(Type::Integer, "For old clients: the limit of which least is left.")),
+        ("OldRemaining", header(Type::Integer, "What is left of that.")),
+        ("OldReset", header(Type::Integer, "When there is more again, in seconds since 1970.")),
     ]
 }
 

@@ -49,7 +49,7 @@ impl Modify for Rest {
     }
 }
 
-/// Adds what the layers answer at every route, and the header that they give to every answer.
+/// Adds what the layers answer at every route, and the headers that they give to every answer.
 pub(super) struct Edge;
 
 impl Modify for Edge {
@@ -61,10 +61,19 @@ impl Modify for Edge {
                 let forbidden = || answers::named("Forbidden").into();
                 responses.entry("403".to_owned()).or_insert_with(forbidden);
                 responses.values_mut().for_each(name_request);
+                if operation.security.is_some() {
+                    responses.values_mut().for_each(show_limits);
+                }
             }
         }
         let components = document.components.get_or_insert_default();
-        components.responses.values_mut().for_each(name_request);
+        for (name, response) in &mut components.responses {
+            name_request(response);
+            // Before anyone is asked for a key.
+            if name != "Forbidden" {
+                show_limits(response);
+            }
+        }
     }
 }
 
@@ -72,5 +81,13 @@ fn name_request(response: &mut RefOr<Response>) {
     if let RefOr::T(response) = response {
         let header = RefOr::Ref(answers::header("RequestId"));
         response.headers.insert("X-Request-Id".to_owned(), header);
+    }
+}
+
+fn show_limits(response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response {
+        for (name, component) in answers::LIMITS {
+            response.headers.insert(name.to_owned(), RefOr::Ref(answers::header(component)));
+        }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::Response;
 use axum::http::request::Parts;
 
 use super::headers::{check_legacy_version, refusal, response, session_id};
-use super::{Transport, legacy};
+use super::{Transport, legacy, limited};
 use crate::access::Caller;
 use crate::mcp::dispatch::HttpAnswer;
 use crate::mcp::legacy::LegacyRequest;
@@ -42,6 +42,7 @@ async fn run(
         let sentence = format!("a batch has at most {MAX_MESSAGES} messages: send several");
         return Err(RpcError::invalid_request(sentence));
     }
+    limited::charge_batch(parts, messages.len()).await?;
     let mut answers = Vec::new();
     for message in messages {
         answers.extend(one(transport, caller, &session, message).await);

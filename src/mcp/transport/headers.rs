@@ -77,6 +77,9 @@ pub(super) fn response(answer: HttpAnswer) -> Response<Body> {
     if answer.status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE_INVALID));
     }
+    if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(1));
+    }
     // Our ids are base 62.
     if let Some(Ok(id)) = answer.session.map(HeaderValue::try_from) {
         headers.insert(SESSION_ID, id);

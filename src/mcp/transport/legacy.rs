@@ -14,7 +14,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::headers::{accepts_events, check_legacy_version, refusal, response, session_id};
 use super::session_stream::{self, Source};
-use super::{Transport, sse, toolsets};
+use super::{Transport, limited, sse, toolsets};
 use crate::access::Caller;
 use crate::config::JsonResponse;
 use crate::mcp::dispatch::HttpAnswer;
@@ -55,6 +55,7 @@ async fn run(
     match message {
         Message::Request { id, method, params } if method == "initialize" => {
             let toolsets = toolsets::of(&parts.uri)?;
+            limited::charge_session(parts).await?;
             let service = service.clone();
             let opening = in_a_task(&transport, async move {
                 service.initialize(&caller, &id, params.as_deref(), toolsets.as_ref()).await

@@ -8,6 +8,7 @@ mod departure;
 mod get;
 mod headers;
 mod legacy;
+mod limited;
 mod listen;
 mod mirrored;
 mod modern;
@@ -29,6 +30,7 @@ use crate::access::Authenticator;
 use crate::config::JsonResponse;
 
 pub use departure::Departure;
+pub use limited::limited;
 
 /// What the transport needs.
 #[derive(Clone)]

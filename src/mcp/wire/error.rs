@@ -263,6 +263,18 @@ impl RpcError {
         Self::new(503, -32603, "the database is unavailable: try again soon")
     }
 
+    /// Too many calls at once.
+    #[must_use]
+    pub fn busy(message: String) -> Self {
+        Self::new(503, -32603, message)
+    }
+
+    /// More calls than the key, or the address, has in a minute.
+    #[must_use]
+    pub fn limited(message: String) -> Self {
+        Self::new(429, -32603, message)
+    }
+
     /// A statement took too long.
     #[must_use]
     pub fn timeout() -> Self {

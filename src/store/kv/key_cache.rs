@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::cmd;
+use redis::cmd;
 use serde::{Deserialize, Serialize};
 
 use super::Redis;

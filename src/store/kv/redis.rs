@@ -1,31 +1,37 @@
 //! A connection to Redis that degrades: an answer, or `None`.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::PubSub;
-use deadpool_redis::redis::{Client, Cmd, FromRedisValue, RedisResult, cmd};
-use deadpool_redis::{Config, Pool, PoolConfig, Runtime, Timeouts};
+use redis::aio::{MultiplexedConnection, PubSub};
+use redis::{Client, Cmd, FromRedisValue, RedisError, RedisResult, cmd};
 use tokio::time::Instant;
 
 use crate::config::RedisConfig;
+use crate::telemetry::call_log;
 
-/// The longest that one command may take, with everything around it. A call sends two at most.
+/// The longest that one command may take, with everything around it.
 pub const BUDGET: Duration = Duration::from_millis(50);
+/// The longest that one call waits for all its commands together.
+pub const CALL_BUDGET: Duration = Duration::from_millis(100);
 /// How long Redis is left alone after it did not answer.
 pub const PAUSE: Duration = Duration::from_millis(500);
-/// Connections; each is multiplexed and used briefly.
-const CONNECTIONS: usize = 4;
 
 /// Redis, or what is left of it.
 pub struct Redis {
-    pool: Pool,
-    /// Makes the connection that hears, which is in no pool.
     client: Client,
     prefix: String,
+    state: Mutex<State>,
+}
+
+/// What is known of Redis.
+#[derive(Default)]
+struct State {
+    /// All calls share one connection, which sends what they ask as it comes: a connection for each
+    /// costs another round trip to learn whether it is still good.
+    connection: Option<MultiplexedConnection>,
     /// When it may be asked again; `None` while it answers.
-    down_until: Mutex<Option<Instant>>,
+    down_until: Option<Instant>,
 }
 
 /// Redis cannot be used as configured.
@@ -36,12 +42,10 @@ pub struct RedisUrlError(String);
 /// Why a command has no answer.
 #[derive(Debug, thiserror::Error)]
 enum RedisFailure {
-    #[error("no answer within {} ms", BUDGET.as_millis())]
-    Late,
+    #[error("no answer within {} ms", .0.as_millis())]
+    Late(Duration),
     #[error("{0}")]
-    Pool(#[from] deadpool_redis::PoolError),
-    #[error("{0}")]
-    Redis(#[from] deadpool_redis::redis::RedisError),
+    Redis(#[from] RedisError),
 }
 
 impl Redis {
@@ -52,16 +56,7 @@ impl Redis {
     pub fn new(config: &RedisConfig) -> Result<Self, RedisUrlError> {
         let client = Client::open(config.url.reveal());
         let client = client.map_err(|error| RedisUrlError(error.to_string()))?;
-        let mut settings = Config::from_url(config.url.reveal());
-        let wait = Some(BUDGET);
-        settings.pool = Some(PoolConfig {
-            max_size: CONNECTIONS,
-            timeouts: Timeouts { wait, create: wait, recycle: wait },
-            ..PoolConfig::default()
-        });
-        let pool = settings.create_pool(Some(Runtime::Tokio1));
-        let pool = pool.map_err(|error| RedisUrlError(error.to_string()))?;
-        Ok(Self { pool, client, prefix: config.key_prefix.clone(), down_until: Mutex::new(None) })
+        Ok(Self { client, prefix: config.key_prefix.clone(), state: Mutex::default() })
     }
 
     /// The name of a key of ours.
@@ -83,11 +78,26 @@ impl Redis {
 
     /// The answer to `command`; `None` when Redis is down or slow.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        if self.is_paused() {
+        self.converse(async |connection| command.query_async(connection).await).await
+    }
+
+    /// What `conversation` comes to within the time that is left for it; `None` when Redis is down or
+    /// slow.
+    pub(super) async fn converse<T>(
+        &self,
+        conversation: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
+    ) -> Option<T> {
+        if self.is_left_alone() {
             return None;
         }
-        let answer = tokio::time::timeout(BUDGET, self.send(command)).await;
-        match answer.unwrap_or(Err(RedisFailure::Late)) {
+        let (patience, began) = (patience(), Instant::now());
+        let answer = tokio::time::timeout(patience, async {
+            let mut connection = self.connection().await?;
+            Ok(conversation(&mut connection).await?)
+        });
+        let answer = answer.await.unwrap_or(Err(RedisFailure::Late(patience)));
+        call_log::count_redis(began.elapsed());
+        match answer {
             Ok(value) => {
                 self.answered();
                 Some(value)
@@ -104,27 +114,42 @@ impl Redis {
         self.ask::<String>(&cmd("PING")).await.is_some()
     }
 
-    async fn send<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisFailure> {
-        let mut connection = self.pool.get().await?;
-        Ok(command.query_async(&mut connection).await?)
+    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+        if let Some(connection) = &self.state().connection {
+            return Ok(connection.clone());
+        }
+        let connection = self.client.get_multiplexed_async_connection().await?;
+        // Of several that are made at once the last one stays.
+        self.state().connection = Some(connection.clone());
+        Ok(connection)
     }
 
-    fn is_paused(&self) -> bool {
-        let down_until = *self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
-        down_until.is_some_and(|until| Instant::now() < until)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is not asked now, because it has been silent, or slow to this call.
+    pub(super) fn is_left_alone(&self) -> bool {
+        patience().is_zero() || self.state().down_until.is_some_and(|until| Instant::now() < until)
     }
 
     fn answered(&self) {
-        let mut down_until = self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if down_until.take().is_some() {
+        if self.state().down_until.take().is_some() {
             tracing::info!("Redis answers again");
         }
     }
 
     fn silent(&self, error: &RedisFailure) {
-        let mut down_until = self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
-        if down_until.replace(Instant::now() + PAUSE).is_none() {
+        let mut state = self.state();
+        // The network may have lost it without a word.
+        state.connection = None;
+        if state.down_until.replace(Instant::now() + PAUSE).is_none() {
             tracing::warn!(%error, "Redis does not answer; going on without it");
         }
     }
+}
+
+/// How long the running call may still wait for its next command.
+fn patience() -> Duration {
+    CALL_BUDGET.saturating_sub(call_log::waited_for_redis()).min(BUDGET)
 }

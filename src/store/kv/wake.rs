@@ -5,9 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::PubSub;
-use deadpool_redis::redis::{Msg, RedisError, Value, cmd};
 use futures_util::StreamExt as _;
+use redis::aio::PubSub;
+use redis::{Msg, RedisError, Value, cmd};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use uuid::Uuid;

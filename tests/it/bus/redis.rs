@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{AsyncCommands as _, Client};
+use redis::{AsyncCommands as _, Client};
 use serde_json::json;
 
 use super::{BY_HINTS, Parts, Replica, commits, create, documents, next, redis_at, uuid};
@@ -43,9 +43,7 @@ async fn a_connection_that_the_network_lost_without_a_word_is_replaced() {
 }
 
 /// A listener's replica, and how to publish where it hears.
-async fn overheard(
-    database: &Database,
-) -> (Replica, String, deadpool_redis::redis::aio::MultiplexedConnection) {
+async fn overheard(database: &Database) -> (Replica, String, redis::aio::MultiplexedConnection) {
     let prefix = uuid().simple().to_string();
     let config = mbmcp::config::RedisConfig {
         url: mbmcp::model::Secret::new(redis_url()),

@@ -16,6 +16,9 @@ use super::{superuser, variable};
 /// The login that servers use, as in production: a member of three roles and nothing else.
 const SERVER_LOGIN: &str = "mbmcp_test_server";
 
+/// The highest rate of a key: what is not about limits shall not meet them.
+const UNLIMITED: i32 = 100_000;
+
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
 /// As whom to connect.
@@ -104,9 +107,9 @@ impl Database {
         DatabaseConfig::read_alone(Variables::of([url])).unwrap()
     }
 
-    /// A key of `user` in `project`, both made where they are missing.
+    /// A key of `user` in `project`, both made where they are missing, that no test exhausts.
     pub async fn key(&self, project: &str, role: Role, scopes: &[Scope]) -> TestKey {
-        self.key_for(project, role, scopes, None).await
+        self.issue(project, role, scopes, (None, UNLIMITED)).await
     }
 
     /// The same with a lifetime.
@@ -117,6 +120,22 @@ impl Database {
         scopes: &[Scope],
         lifetime: Option<Duration>,
     ) -> TestKey {
+        self.issue(project, role, scopes, (lifetime, UNLIMITED)).await
+    }
+
+    /// An editor's key with so many calls a minute.
+    pub async fn limited(&self, project: &str, rate_limit: i32) -> TestKey {
+        let scopes = [Scope::Read, Scope::Write];
+        self.issue(project, Role::Editor, &scopes, (None, rate_limit)).await
+    }
+
+    async fn issue(
+        &self,
+        project: &str,
+        role: Role,
+        scopes: &[Scope],
+        (lifetime, rate_limit): (Option<Duration>, i32),
+    ) -> TestKey {
         let user = format!("{role}@{project}.test");
         let request = KeyRequest {
             project: project.to_owned(),
@@ -124,6 +143,7 @@ impl Database {
             label: format!("{role} of {project}"),
             scopes: Scopes::new(scopes.iter().copied()),
             test: false,
+            rate_limit: Some(rate_limit),
             lifetime: lifetime.map(|lifetime| lifetime.try_into().unwrap()),
         };
         let ambient = Ambient::default();

@@ -59,6 +59,16 @@ pub fn revocations() -> usize {
     times.map_or(5, |text| text.parse().expect("TEST_REVOCATIONS is a number"))
 }
 
+/// What lets all tests call from one address as often as they want.
+pub const NO_LIMITS: [(&str, &str); 2] =
+    [("RATE_LIMIT_PER_IP", "0"), ("RATE_LIMIT_INITIALIZE", "100000")];
+
+/// Whether what takes minutes is done as well: `TEST_REAL_MINUTES`.
+#[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
+pub fn real_minutes() -> bool {
+    std::env::var_os("TEST_REAL_MINUTES").is_some()
+}
+
 /// How long a test of silence is silent: `TEST_SILENCE_SECONDS`, or longer than what it configures.
 #[expect(clippy::disallowed_methods, reason = "the tests' own configuration")]
 pub fn seconds_of_silence() -> std::time::Duration {

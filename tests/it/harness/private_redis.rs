@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use deadpool_redis::redis::Client;
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use redis::Client;
+use redis::aio::MultiplexedConnection;
 use tokio::process::{Child, Command};
 
 /// A Redis of a test's own, which may stop it.

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-use super::{Client, Database, Login, SECRET, TestKey, eventually};
+use super::{Client, Database, Login, NO_LIMITS, SECRET, TestKey, eventually};
 
 /// The binary with an empty environment.
 pub fn mbmcp() -> Command {
@@ -31,6 +31,7 @@ impl Process {
             ("SERVER_SECRET".to_owned(), SECRET.to_owned()),
             ("LOG_LEVEL".to_owned(), "info".to_owned()),
         ];
+        all.extend(NO_LIMITS.map(|(name, value)| (name.to_owned(), value.to_owned())));
         all.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         let log = tempfile::NamedTempFile::new().unwrap();
         let mut process = Self { child: spawn(&all, &log), log, port: 0, variables: all };

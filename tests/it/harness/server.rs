@@ -1,5 +1,7 @@
 //! A server in the test's own process.
 
+use std::time::Duration;
+
 use mbmcp::app::{self, Parts, StartError};
 use mbmcp::config::{Config, Variables};
 use mbmcp::http::{Lifecycle, serve};
@@ -7,7 +9,7 @@ use mbmcp::mcp::{Handler, MemoryBank};
 use mbmcp::model::Ambient;
 use tokio::net::TcpListener;
 
-use super::{Client, Database, Login, SECRET, TestKey};
+use super::{Client, Database, Login, NO_LIMITS, SECRET, TestKey};
 
 /// A running server; stops with the test.
 pub struct Server {
@@ -43,6 +45,16 @@ impl Server {
     ) -> Result<Self, StartError> {
         let url = database.url(Login::Server);
         Self::made_of(Parts::of(handler), &url, variables).await
+    }
+
+    /// A server whose minute is shorter.
+    pub async fn with_minute(
+        database: &Database,
+        variables: &[(&str, &str)],
+        minute: Duration,
+    ) -> Self {
+        let parts = Parts { minute, ..Parts::of(Box::new(MemoryBank::new().unwrap())) };
+        Self::made_of(parts, &database.url(Login::Server), variables).await.unwrap()
     }
 
     /// The same with other parts, on the database at `url`.
@@ -90,5 +102,8 @@ fn config(url: &str, variables: &[(&str, &str)]) -> Config {
     let mut all = Variables::of(variables.iter().copied());
     all.default_to("DATABASE_URL", url.to_owned());
     all.default_to("SERVER_SECRET", SECRET);
+    for (name, value) in NO_LIMITS {
+        all.default_to(name, value);
+    }
     Config::read(all).unwrap()
 }

@@ -14,7 +14,14 @@ use crate::tenancy::ROUTES;
 /// Statuses that no request of a test brings about: something must break, or take very long.
 const UNSEEN: [&str; 2] = ["500", "504"];
 /// Headers that are sent with some answers only: each is documented where it is.
-const HEADERS: [&str; 4] = ["Mcp-Session-Id", "WWW-Authenticate", "Retry-After", "Allow"];
+const HEADERS: [&str; 6] = [
+    "Mcp-Session-Id",
+    "WWW-Authenticate",
+    "Retry-After",
+    "Allow",
+    "RateLimit",
+    "X-RateLimit-Reset",
+];
 const VERSION: &str = "mcp-protocol-version";
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -143,19 +150,21 @@ struct Endpoint<'a> {
     fresh: Client,
     /// Has one, until it ends it.
     client: Client,
+    /// Has a key with one call a minute.
+    poor: Client,
 }
 
 impl<'a> Endpoint<'a> {
     async fn new(
         server: &'a Server,
         (route, path): (&'static str, &'static str),
-        key: &str,
+        [key, poor]: [&str; 2],
         checked: &mut Checked,
     ) -> Self {
-        let fresh = Client::at_path(&server.url, path, key);
+        let [fresh, poor] = [key, poor].map(|key| Client::at_path(&server.url, path, key));
         let mut client = fresh.clone();
         checked.reply(route, "post", &client.initialize().await);
-        Self { server, route, path, fresh, client }
+        Self { server, route, path, fresh, client, poor }
     }
 
     /// A client with a key of the right form that nobody was given.
@@ -181,6 +190,7 @@ impl<'a> Endpoint<'a> {
             (413, client.post(" ".repeat(2 << 20)).await),
             (415, Reply::of(client.request(Method::POST).body("{}")).await),
             (429, self.held_off(Method::POST).await),
+            (429, self.limited(Method::POST).await),
         ] {
             assert_eq!(reply.status, status, "{}", reply.text);
             checked.reply(self.route, "post", &reply);
@@ -207,6 +217,7 @@ impl<'a> Endpoint<'a> {
             (404, listening(&client.with_session(&"0".repeat(43)), &beginning).await),
             (405, Reply::of(client.listening(None).header(VERSION, MODERN)).await),
             (429, self.held_off(Method::GET).await),
+            (429, self.limited(Method::GET).await),
         ] {
             assert_eq!(reply.status, status, "{}", reply.text);
             checked.reply(self.route, "get", &reply);
@@ -222,6 +233,7 @@ impl<'a> Endpoint<'a> {
             (404, client.with_session(&"0".repeat(43)).delete().await),
             (405, Reply::of(client.request(Method::DELETE).header(VERSION, MODERN)).await),
             (429, self.held_off(Method::DELETE).await),
+            (429, self.limited(Method::DELETE).await),
             (204, client.delete().await),
         ] {
             assert_eq!(reply.status, status, "{}", reply.text);
@@ -233,6 +245,12 @@ impl<'a> Endpoint<'a> {
     async fn listening_without_streams(&self) -> Reply {
         let request = self.client.modern().rpc_request("subscriptions/listen", json!({}));
         Reply::of(accepting(request, "application/json")).await
+    }
+
+    /// The reply to a key that has no call left.
+    async fn limited(&self, method: Method) -> Reply {
+        self.poor.post("{}").await;
+        Reply::of(self.poor.request(method)).await
     }
 
     /// The reply to a wrong key from where there have been too many.
@@ -267,10 +285,11 @@ async fn the_server_answers_as_documented_and_all_that_is_documented() {
     let database = Database::new().await;
     let server = Server::with(&database, &[("DB_ACQUIRE_TIMEOUT_MS", "500")]).await;
     let (key, other) = (database.editor("a").await.key, database.editor("b").await.key);
+    let poor = database.limited("a", 1).await.key;
     let mut checked = Checked::new();
     let mut endpoints = Vec::new();
     for place in [("/mcp", "/mcp"), ("/mcp/{project}", "/mcp/a")] {
-        let endpoint = Endpoint::new(&server, place, &key, &mut checked).await;
+        let endpoint = Endpoint::new(&server, place, [&key, &poor], &mut checked).await;
         endpoint.post(&mut checked).await;
         endpoint.get(&mut checked).await;
         endpoint.delete(&mut checked).await;

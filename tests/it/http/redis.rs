@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{AsyncCommands as _, Client as RedisClient};
+use redis::{AsyncCommands as _, Client as RedisClient};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -122,7 +122,7 @@ async fn replica(database: &Database, prefix: &str) -> Server {
     Server::with(database, &variables).await
 }
 
-async fn connect() -> deadpool_redis::redis::aio::MultiplexedConnection {
+async fn connect() -> redis::aio::MultiplexedConnection {
     let client = RedisClient::open(redis_url()).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }

@@ -12,7 +12,12 @@ const LIMITS: &str = "/projects/a/limits";
 #[tokio::test]
 async fn limits_are_those_that_are_enforced_with_what_is_used() {
     let database = Database::new().await;
-    let variables = [("MCP_MAX_BODY_BYTES", "700000"), ("MCP_SESSION_TTL_HOURS", "3")];
+    let variables = [
+        ("MCP_MAX_BODY_BYTES", "700000"),
+        ("MCP_SESSION_TTL_HOURS", "3"),
+        ("RATE_LIMIT_PER_IP", "5000"),
+        ("RATE_LIMIT_INITIALIZE", "70"),
+    ];
     let office = Office::with(&database, &variables).await;
     let editor = database.editor("a").await;
     let client = office.server.session(&editor).await;
@@ -32,23 +37,34 @@ async fn limits_are_those_that_are_enforced_with_what_is_used() {
     assert_eq!(limits["documentBytes"], 512 * 1024);
     assert_eq!(
         limits["requests"],
-        json!({ "bodyBytes": 700_000, "seconds": 30, "sessionHours": 3 })
+        json!({
+            "bodyBytes": 700_000,
+            "seconds": 30,
+            "sessionHours": 3,
+            "callsPerAddress": 5000,
+            "sessionsPerKey": 70,
+        })
     );
-    let rate =
-        |key: &serde_json::Value, calls: i32| json!({ "keyId": key, "callsPerMinute": calls });
+    let rate = |key: &serde_json::Value, calls: i32, left: i32| json!({ "keyId": key, "callsPerMinute": calls, "left": left });
     let own = json!(office.key.id);
     assert_eq!(
         limits["rates"],
         json!({
-            "enforced": false,
-            "keys": [rate(&own, 60), rate(&json!(editor.id), 60), rate(&slow["id"], 7)],
+            "enforced": true,
+            "keys": [
+                // It made two keys, revoked one and asks now.
+                rate(&own, 100_000, 99_996),
+                // It opened a session and wrote twice.
+                rate(&json!(editor.id), 100_000, 99_997),
+                rate(&slow["id"], 7, 7),
+            ],
         })
     );
     // What a project remembers is none of the operator's business.
     let seen = office.platform.get(LIMITS).await.json();
     assert_eq!(seen["documents"], json!({ "limit": MAX_DOCUMENTS, "used": null }));
     assert_eq!(seen["bytes"]["used"], json!(null));
-    assert_eq!(seen["rates"], limits["rates"]);
+    assert_eq!(seen["rates"], limits["rates"], "the operator's calls are charged to no key");
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use deadpool_redis::redis::AsyncCommands as _;
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use mbmcp::access::key::ApiKey;
 use mbmcp::model::{Ambient, KeyId};
+use redis::AsyncCommands as _;
+use redis::aio::MultiplexedConnection;
 
 use crate::harness::{
     ADMIN_TOKEN, Client, Database, Login, PrivateRedis, RestClient, Server, TestKey, mbmcp,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use deadpool_redis::redis::AsyncCommands as _;
+use redis::AsyncCommands as _;
 use serde_json::{Value, json};
 
 use super::DEADLINE;
