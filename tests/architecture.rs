@@ -24,10 +24,9 @@ const FLOORS: [(usize, &[&str]); 9] = [
 ];
 
 /// Where each of these may be named, as beginnings of paths below `src`.
-const CONFINED: [(&str, &[&str]); 13] = [
+const CONFINED: [(&str, &[&str]); 12] = [
     ("tokio_postgres", &["store/"]),
     ("deadpool", &["store/"]),
-    ("use redis::", &["store/kv/"]),
     ("rmcp", &["mcp/wire/"]),
     (
         "axum",

@@ -36,7 +36,7 @@ pub struct Config {
     pub edge: EdgeConfig,
     /// Postgres.
     pub database: DatabaseConfig,
-    /// Redis; `None` means that caches are in process only.
+    /// Redis; `None` means that each replica has caches and counts calls by itself.
     pub redis: Option<RedisConfig>,
     /// Environment and secrets.
     pub secrets: SecretsConfig,

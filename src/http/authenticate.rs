@@ -89,7 +89,7 @@ pub(super) async fn administration(
     };
     let meter = match &principal {
         Principal::Key(caller) => gate.limits.of_key(caller.key(), address),
-        Principal::Platform(_) => gate.limits.of_operator(address),
+        Principal::Platform(_) => gate.limits.of_platform(address),
     };
     let answer = async |mut request: Request| {
         let client = text(request.headers(), &header::USER_AGENT).map(str::to_owned);

@@ -54,7 +54,7 @@ impl Limits {
 
     /// The meter of a call of the operator, whose token has no limit of its own.
     #[must_use]
-    pub fn of_operator(&self, address: IpAddr) -> Meter {
+    pub fn of_platform(&self, address: IpAddr) -> Meter {
         let limits = self.address(address).into_iter().collect();
         Meter::new(self.limiter.clone(), limits, None)
     }

@@ -7,11 +7,14 @@ use crate::harness::{Client, Database, MODERN, Reply, Server};
 
 const WRITE: &str = "write_memory_bank_file";
 
+/// What tells of the request itself, or of how many there were.
+const VARYING: [&str; 5] =
+    ["date", "x-request-id", "ratelimit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+
 /// What a caller can tell two answers apart by.
 async fn seen(request: reqwest::RequestBuilder) -> (u16, Vec<(String, String)>, String) {
     let reply = Reply::of(request).await;
-    let headers =
-        reply.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+    let headers = reply.headers.iter().filter(|(name, _)| !VARYING.contains(&name.as_str()));
     let headers = headers.map(|(name, value)| (name.to_string(), format!("{value:?}"))).collect();
     (reply.status, headers, reply.text)
 }

@@ -106,7 +106,14 @@ fn methods() -> Vec<MethodCase> {
 
 /// What a caller can tell two answers apart by.
 fn seen(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
-    let varying = ["date", "x-request-id", "content-length"];
+    let varying = [
+        "date",
+        "x-request-id",
+        "content-length",
+        "ratelimit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    ];
     let headers = reply.headers.iter().map(|(name, value)| {
         (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });

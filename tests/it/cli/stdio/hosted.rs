@@ -22,7 +22,7 @@ async fn a_lost_session_is_replaced_without_a_word() {
         stdio.send(id, "ping", json!({})).await;
     }
     for _ in 10..20 {
-        let answer = stdio.next().await;
+        let answer = stdio.answer().await;
         assert!(answer["error"].is_null() && answer["id"].is_u64(), "{answer}");
     }
     let count = "select count(*) from sessions where client_name = 'stdio-test'";

@@ -95,10 +95,16 @@ impl Stdio {
     /// by itself.
     pub async fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
         self.send(id, method, params).await;
+        let answer = self.answer().await;
+        assert_eq!(answer["id"], id, "{answer}");
+        answer
+    }
+
+    /// The next answer.
+    pub async fn answer(&mut self) -> Value {
         loop {
             let message = self.next().await;
             if message.get("method").is_none() {
-                assert_eq!(message["id"], id, "{message}");
                 return message;
             }
         }
@@ -141,12 +147,16 @@ impl Stdio {
         self.ended().await
     }
 
-    /// Waits for the end, which must be in order.
+    /// Waits for the end, which must be in order; what came before it, but for news of lists.
     pub async fn ended(&mut self) -> Vec<Value> {
         let mut rest = Vec::new();
         let reading = async {
             while let Some(line) = self.output.next_line().await.unwrap() {
-                rest.push(serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}")));
+                let message: Value =
+                    serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+                if message["method"] != "notifications/resources/list_changed" {
+                    rest.push(message);
+                }
             }
             self.child.wait().await.unwrap()
         };

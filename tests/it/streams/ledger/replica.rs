@@ -96,7 +96,9 @@ impl Replica {
 /// A replica in this process.
 pub async fn replica(database: &Database, lease: Duration) -> Server {
     let parts = Parts { lease, ..Parts::of(Box::new(Counting::new())) };
-    Server::made_of(parts, &database.url(Login::Server), &[]).await.unwrap()
+    // One project has half of them.
+    let variables = [("DB_MAX_CONNECTIONS", "64")];
+    Server::made_of(parts, &database.url(Login::Server), &variables).await.unwrap()
 }
 
 /// Serves until it is killed or left alone, if this process is told to; `false` if it is not.
