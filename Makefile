@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-supabase conformance fuzz-api lint check-deploy openapi fmt clean
+.PHONY: help run test test-supabase conformance fuzz-api bench lint check-deploy openapi fmt clean
 
 help: ## say what can be done
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,10 @@ conformance: ## run the official conformance suite against the server
 
 fuzz-api: ## call the REST API with what its document allows, and with what it does not
 	@scripts/fuzz-api
+
+bench: ## measure what is promised, as a release (ARGS="memory purge" chooses some figures)
+	@scripts/need cc postgres redis
+	@scripts/with-services cargo bench --profile release --bench figures -- $(ARGS)
 
 lint: ## check formatting, clippy and the scripts
 	@scripts/need cc

@@ -1,0 +1,132 @@
+//! Calls while a million events are purged, against calls while nothing is.
+
+use std::time::{Duration, Instant};
+
+use mbmcp::model::Ambient;
+use mbmcp::worker::Purge;
+use serde_json::json;
+use tokio_postgres::Client as Sql;
+
+use crate::harness::{Client, Database, Login, Process};
+use crate::print;
+use crate::samples::Samples;
+use crate::wire::{Prepared, load};
+
+const EVENTS: i64 = 1_000_000;
+const READERS: u64 = 6;
+const WRITERS: u64 = 2;
+/// Without and with, in turn.
+const TIME: Duration = Duration::from_secs(5);
+
+pub async fn measure() {
+    let database = Database::new().await;
+    // What is old is kept by the server itself, so that it is purged when that is measured.
+    let variables = [("MCP_EVENT_RETENTION_HOURS", "2160"), ("DB_MAX_CONNECTIONS", "8")];
+    let server = Process::serve(&database, &variables).await;
+    let key = database.editor("a").await;
+    let mut client = server.client(&key);
+    client.initialize().await;
+    client.write("plan.md", "# Plan\nsome text of a document that is read again and again").await;
+    let owner = database.connect(Login::Owner).await;
+    tell(&owner).await;
+    let requests = requests(&client);
+    Calls::default().add(&requests).await;
+
+    let purge = Purge {
+        store: database.store().clone(),
+        ambient: Ambient::default(),
+        event_retention: Duration::from_hours(24),
+        announce: Box::new(|| {}),
+    };
+    let (mut without, mut with) = (Calls::default(), Calls::default());
+    let (mut purging, mut left) = (Duration::ZERO, EVENTS);
+    while left > 0 {
+        without.add(&requests).await;
+        let began = Instant::now();
+        tokio::select! {
+            failed = purge.round() => assert!(failed.is_empty(), "{failed:?}"),
+            () = with.add(&requests) => {}
+        }
+        purging += began.elapsed();
+        left = old(&owner).await;
+    }
+    let rate = f64::from(i32::try_from(EVENTS).unwrap()) / purging.as_secs_f64();
+    print("events purged a second", &format!("{rate:.0}"), "> 100");
+    for (what, without, with) in [
+        ("reads", &mut without.reads, &mut with.reads),
+        ("writes", &mut without.writes, &mut with.writes),
+    ] {
+        for percent in [50, 99] {
+            let (before, during) = (without.percentile(percent), with.percentile(percent));
+            let goal = if percent == 50 { "< 1.5" } else { "" };
+            print(
+                &format!("  p{percent} of {what} without, with, ms"),
+                &format!("{before:.2}; {during:.2}"),
+                "",
+            );
+            print(
+                &format!("p{percent} of {what} while it is purged, of without"),
+                &format!("{:.2}", during / before),
+                goal,
+            );
+        }
+    }
+}
+
+/// The times of calls that run beside each other.
+#[derive(Default)]
+struct Calls {
+    reads: Samples,
+    writes: Samples,
+}
+
+impl Calls {
+    async fn add(&mut self, (readers, writers): &Requests) {
+        let times = tokio::join!(load(readers, TIME), load(writers, TIME));
+        self.reads.append(times.0);
+        self.writes.append(times.1);
+    }
+}
+
+/// What readers and writers send.
+type Requests = (Vec<Vec<Prepared>>, Vec<Vec<Prepared>>);
+
+fn requests(client: &Client) -> Requests {
+    let call = |id: u64, tool: &str, arguments: serde_json::Value| {
+        let params = json!({ "name": tool, "arguments": arguments });
+        Prepared::of(client.streamed(id, "tools/call", params))
+    };
+    let read = |id| vec![call(id, "read_memory_bank_file", json!({ "filename": "plan.md" }))];
+    let write = |id: u64| {
+        let file = format!("{id}.md");
+        let text = |text: &str| json!({ "filename": file, "content": text.repeat(50) });
+        ["some text", "other text"]
+            .map(|words| call(id, "write_memory_bank_file", text(words)))
+            .to_vec()
+    };
+    ((0..READERS).map(read).collect(), (READERS..READERS + WRITERS).map(write).collect())
+}
+
+/// Tells a million events that are old, ten on a stream.
+async fn tell(owner: &Sql) {
+    let sql = "
+      insert into streams (project_id, id, user_id, session_id, request_id, kind, next_seq, created_at,
+                           closed_at)
+      select project_id, gen_random_uuid(), user_id, id, n::text, 'post', 11, now() - interval '25 hours',
+             now() - interval '25 hours' from sessions, generate_series(1, $1::bigint / 10) n";
+    owner.execute(sql, &[&EVENTS]).await.unwrap();
+    let sql = "
+      insert into mcp_events (project_id, stream_id, user_id, seq, created_at, payload)
+      select project_id, id, user_id, seq, now() - interval '25 hours' - random() * interval '24 hours',
+             jsonb_build_object('jsonrpc', '2.0', 'result', repeat('x', 200))
+        from streams, generate_series(1, 10) seq where closed_at < now() - interval '24 hours'";
+    owner.execute(sql, &[]).await.unwrap();
+    for settle in ["vacuum analyze mcp_events", "vacuum analyze streams", "checkpoint"] {
+        owner.batch_execute(settle).await.unwrap();
+    }
+}
+
+async fn old(owner: &Sql) -> i64 {
+    let old = "select count(*) from mcp_events where created_at < now() - interval '24 hours'";
+    owner.query_one(old, &[]).await.unwrap().get(0)
+}
