@@ -186,10 +186,10 @@ async fn what_cannot_be_purged_keeps_nothing_else_from_it() {
     let client = server.session(&database.editor("a").await).await;
     let owner = database.connect(Login::Owner).await;
     Plant::ended(1, [49.0; 3]).of(&client, &owner).await;
-    owner
-        .batch_execute("revoke execute on function app.purge_events from app_server")
-        .await
-        .unwrap();
+    // The function is not the owner's.
+    let superuser = database.connect(Login::Superuser).await;
+    let revoke = "revoke execute on function app.purge_events from app_server";
+    superuser.batch_execute(revoke).await.unwrap();
     let old = "update sessions set expires_at = now()";
     owner.batch_execute(old).await.unwrap();
     let failed = purge(&database, DAY, None).round().await;
