@@ -11,13 +11,13 @@ run: ## start everything on this machine (ARGS=--reset forgets the data of earli
 # The suite of `make conformance` has checks with a clock: it does not share the machine.
 test test-supabase: ARGS ?= -- --skip conformance::
 test: ## run all tests on a private Postgres and Redis (ARGS="name" chooses some)
-	@scripts/need cc curl postgres redis node python
+	@scripts/need cc curl postgres redis pgbouncer node python
 	@scripts/client-tools
 	@scripts/traefik
 	@scripts/with-services cargo test --workspace $(ARGS)
 
 test-supabase: ## run the integration tests on an emulated Supabase (ARGS="name" chooses some)
-	@scripts/need cc curl postgres redis node python
+	@scripts/need cc curl postgres redis pgbouncer node python
 	@scripts/client-tools
 	@scripts/traefik
 	@scripts/with-services --supabase cargo test --test it $(ARGS)

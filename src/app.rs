@@ -105,7 +105,7 @@ pub async fn build_with(
     let shared = redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), clock.clone()));
     let counts = redis.clone().map(RateLimits::new);
     let wrong = WrongKeys::new(counts.clone(), minute);
-    let watch = KeyWatch::new(apart.clone());
+    let watch = KeyWatch::new(apart.clone(), clock.clone());
     let authenticator = Authenticator::new(store.clone(), watch, shared, wrong, clock.clone());
     let authenticator = watching(authenticator, lifecycle);
     let call_limits = Limits::new(config.limits, minute, counts);

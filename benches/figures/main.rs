@@ -5,6 +5,7 @@
 
 mod cost;
 mod day;
+mod fairness;
 mod initialize;
 mod memory;
 mod purge;
@@ -17,7 +18,7 @@ mod wire;
 #[expect(dead_code, unused_imports, reason = "the tests use the rest of it")]
 mod harness;
 
-const ALL: [&str; 6] = ["stored", "streamed", "initialize", "memory", "purge", "day"];
+const ALL: [&str; 7] = ["stored", "streamed", "initialize", "fairness", "memory", "purge", "day"];
 
 #[tokio::main]
 async fn main() {
@@ -33,6 +34,7 @@ async fn main() {
             "stored" => stored::measure().await,
             "streamed" => streamed::measure().await,
             "initialize" => initialize::measure().await,
+            "fairness" => fairness::measure().await,
             "memory" => memory::measure().await,
             "purge" => purge::measure().await,
             "day" => day::measure().await,

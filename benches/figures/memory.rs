@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
+use mbmcp::mcp::wire::Era;
 use serde_json::json;
 
 use crate::cost::memory;
-use crate::harness::{Database, MODERN, Process, modern_meta};
+use crate::harness::{Client, Database, Process};
 use crate::initialize::initialize;
 use crate::print;
 use crate::wire::{Prepared, Wire};
 
 const SESSIONS: usize = 10_000;
 const KEYS: usize = 20;
-const STREAMS: u32 = 1000;
+const STREAMS: usize = 1000;
 
 pub async fn measure() {
     let database = Database::new().await;
     sessions(&database).await;
-    for era in ["GET", "listen"] {
+    for era in [Era::Legacy, Era::Modern] {
         streams(&database, era).await;
     }
 }
@@ -53,55 +54,44 @@ async fn sessions(database: &Database) {
     }
 }
 
-async fn streams(database: &Database, era: &str) {
+async fn streams(database: &Database, era: Era) {
     let server = Process::serve(database, &[]).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut requests = Vec::new();
-    for n in 0..STREAMS {
-        let key = if n % 100 == 0 { Some(database.editor("a").await) } else { None };
-        let client = match &key {
-            Some(key) => server.client(key),
-            None => requests
-                .last()
-                .map(|(client, _): &(crate::harness::Client, Prepared)| client.clone())
-                .unwrap(),
-        };
-        let (client, request) = if era == "GET" {
-            let mut client = client;
-            client.session = None;
-            client.initialize().await;
-            let request = Prepared::of(client.listening(None));
-            (client, request)
-        } else {
-            let request = listen(&client);
-            (client, request)
-        };
-        requests.push((client, request));
+    for _ in 0..KEYS {
+        let key = database.editor("a").await;
+        let client = Client::over(http.clone(), &format!("{}/mcp", server.url()), &key.key);
+        for _ in 0..STREAMS / KEYS {
+            requests.push(opening(era, client.clone()).await);
+        }
     }
     let before = settled(&server).await;
     let mut open = Vec::new();
-    for (_, request) in &requests {
+    for request in &requests {
         let mut wire = Wire::to(request).await;
         wire.listen(request).await;
         open.push(wire);
     }
-    let each = (settled(&server).await - before) / STREAMS;
-    print(&format!("{STREAMS} {era} streams, KiB each"), &each.to_string(), "<= 20");
+    let each = (settled(&server).await - before) / u32::try_from(STREAMS).unwrap();
+    print(&format!("{STREAMS} streams ({era:?}), KiB each"), &each.to_string(), "<= 20");
     drop(open);
     let left = settled(&server).await.saturating_sub(before);
     print("  left when they are gone, MiB", &mib(left), "");
 }
 
-fn listen(client: &crate::harness::Client) -> Prepared {
-    let notifications = json!({ "toolsListChanged": true, "resourcesListChanged": true });
-    let body = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen",
-        "params": { "_meta": modern_meta(), "notifications": notifications },
-    });
-    let request = client.request(reqwest::Method::POST).header("content-type", "application/json");
-    let request = request.header("mcp-protocol-version", MODERN);
-    let request = request.header("mcp-method", "subscriptions/listen");
-    let request = request.header("accept", "application/json, text/event-stream");
-    Prepared::of(request.body(body.to_string()))
+/// What opens a stream of `client` that stays open: with a session of its own in the legacy era.
+async fn opening(era: Era, mut client: Client) -> Prepared {
+    Prepared::of(match era {
+        Era::Legacy => {
+            client.initialize().await;
+            client.listening(None)
+        }
+        Era::Modern => {
+            let lists = json!({ "toolsListChanged": true, "resourcesListChanged": true });
+            let params = json!({ "notifications": lists });
+            client.modern().rpc_request("subscriptions/listen", params)
+        }
+    })
 }
 
 /// The memory of the process's own, in KiB, once it has come to rest.

@@ -19,15 +19,17 @@ mod reliance;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::model::Clock;
 use crate::store::Store;
 use crate::store::pg::keys::KeyRecord;
 use knowledge::Knowledge;
 use reliance::{Reliance, Relying};
 
-pub use poller::{BLIND, CHANGES_KEPT, PERIOD};
+pub use poller::{BLIND, CHANGES_KEPT};
 
 /// How long a look at the changes vouches for what is remembered, counted from when it began: with
 /// whatever else a call does, less than a second. A few looks may fail before nothing is believed.
@@ -36,6 +38,7 @@ pub const TRUST: Duration = Duration::from_millis(800);
 /// Watches the changes of keys.
 pub struct KeyWatch {
     store: Store,
+    clock: Clock,
     known: RwLock<Known>,
     reliance: Arc<Reliance>,
     /// Something was changed here.
@@ -49,6 +52,8 @@ struct Known {
     knowledge: Knowledge,
     /// When the last look that succeeded began.
     looked: Option<Instant>,
+    /// The same by the clock, which goes on while the machine sleeps.
+    looked_at: Option<OffsetDateTime>,
     /// What is older vouches for nothing: something was changed here.
     floor: Option<Instant>,
 }
@@ -63,9 +68,10 @@ pub(super) struct News {
 impl KeyWatch {
     /// A watch on `store`, which calls do not share.
     #[must_use]
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Store, clock: Clock) -> Self {
         Self {
             store,
+            clock,
             known: RwLock::default(),
             reliance: Arc::default(),
             changed: Notify::new(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +11,7 @@ use crate::store::pg::key_changes::{self, KeyNews};
 use crate::store::{Moment, StoreError};
 
 /// How often they are read while anyone relies on it.
-pub const PERIOD: Duration = Duration::from_millis(250);
+const PERIOD: Duration = Duration::from_millis(250);
 /// The shortest time between two reads, however often something is changed here.
 const GAP: Duration = Duration::from_millis(10);
 /// How long one read may take. What it tells is late then, but true; a connection that is lost and
@@ -58,7 +59,8 @@ impl KeyWatch {
 
     /// Reads once, from `began` on; gives whether there were changes.
     async fn look(&self, began: Instant) -> Result<bool, StoreError> {
-        let since = self.since(began);
+        let at = self.clock.now();
+        let since = self.since(at);
         let reading = key_changes::read(&self.store, since.as_ref());
         let late =
             |_| StoreError::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()));
@@ -66,14 +68,14 @@ impl KeyWatch {
         let changed = !news.changes.is_empty();
         let mut known = self.write();
         known.knowledge.learn(news, Instant::now());
-        known.looked = Some(began);
+        (known.looked, known.looked_at) = (Some(began), Some(at));
         Ok(changed)
     }
 
     /// Where the look that begins at `now` takes up.
-    fn since(&self, now: Instant) -> Option<Moment> {
+    fn since(&self, now: OffsetDateTime) -> Option<Moment> {
         let mut known = self.write();
-        if known.looked.is_some_and(|looked| now > looked + MAX_ABSENCE) {
+        if known.looked_at.is_some_and(|looked| now - looked > MAX_ABSENCE) {
             known.knowledge.forget();
         }
         known.knowledge.last().cloned()

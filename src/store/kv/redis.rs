@@ -22,6 +22,8 @@ pub struct Redis {
     client: Client,
     prefix: String,
     state: Mutex<State>,
+    /// Whoever connects; all others wait for his connection.
+    connecting: tokio::sync::Mutex<()>,
 }
 
 /// What is known of Redis.
@@ -56,7 +58,8 @@ impl Redis {
     pub fn new(config: &RedisConfig) -> Result<Self, RedisUrlError> {
         let client = Client::open(config.url.reveal());
         let client = client.map_err(|error| RedisUrlError(error.to_string()))?;
-        Ok(Self { client, prefix: config.key_prefix.clone(), state: Mutex::default() })
+        let (prefix, state) = (config.key_prefix.clone(), Mutex::default());
+        Ok(Self { client, prefix, state, connecting: tokio::sync::Mutex::default() })
     }
 
     /// The name of a key of ours.
@@ -115,13 +118,20 @@ impl Redis {
     }
 
     async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        if let Some(connection) = &self.state().connection {
-            return Ok(connection.clone());
+        if let Some(connection) = self.connected() {
+            return Ok(connection);
+        }
+        let _connecting = self.connecting.lock().await;
+        if let Some(connection) = self.connected() {
+            return Ok(connection);
         }
         let connection = self.client.get_multiplexed_async_connection().await?;
-        // Of several that are made at once the last one stays.
         self.state().connection = Some(connection.clone());
         Ok(connection)
+    }
+
+    fn connected(&self) -> Option<MultiplexedConnection> {
+        self.state().connection.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,6 +4,7 @@
 mod client;
 mod database;
 mod events;
+mod pgbouncer;
 mod port;
 mod private_cluster;
 mod private_redis;
@@ -17,6 +18,7 @@ mod wait;
 pub use client::{Client, MODERN, Reply, accepting, modern_meta};
 pub use database::{Database, Login, TestKey};
 pub use events::Events;
+pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use private_cluster::PrivateCluster;
 pub use private_redis::PrivateRedis;

@@ -1,22 +1,28 @@
 //! The tools of the toolset `documents`.
 
+use mbmcp::app::Parts;
+use mbmcp::mcp::MemoryBank;
 use serde_json::json;
 
-use crate::harness::{Database, Server};
+use crate::harness::{Database, PgBouncer, Server};
 
 #[tokio::test]
 async fn a_document_is_written_listed_read_and_found() {
-    works(&[]).await;
+    let database = Database::new().await;
+    works(&database, &Server::on(&database).await).await;
 }
 
 #[tokio::test]
-async fn the_same_with_unnamed_statements_as_a_pooler_needs_them() {
-    works(&[("DB_POOLER", "transaction")]).await;
+async fn the_same_through_a_pooler_of_transactions() {
+    let database = Database::new().await;
+    let pooler = PgBouncer::before(&database).await;
+    let parts = Parts::of(Box::new(MemoryBank::new().unwrap()));
+    let variables = [("DB_POOLER", "transaction")];
+    let server = Server::made_of(parts, &pooler.url(&database), &variables).await.unwrap();
+    works(&database, &server).await;
 }
 
-async fn works(variables: &[(&str, &str)]) {
-    let database = Database::new().await;
-    let server = Server::with(&database, variables).await;
+async fn works(database: &Database, server: &Server) {
     let client = server.session(&database.editor("a").await).await;
 
     let text = "# Guide\r\n\ttabs, \u{1f600} and no end";

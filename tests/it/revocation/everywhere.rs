@@ -26,6 +26,8 @@ enum State {
     Back,
     /// A replica is replaced by a new one while keys are revoked.
     Restarted,
+    /// The replicas reach Postgres through a pooler of transactions.
+    Pooled,
 }
 
 /// How long something took after the commit, by the way of the revocation.
@@ -131,7 +133,10 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 async fn revoke_in_turns(state: State) {
     let _alone = ALONE.lock().await;
-    let mut fleet = Fleet::start().await;
+    let mut fleet = match state {
+        State::Pooled => Fleet::pooled().await,
+        _ => Fleet::start().await,
+    };
     if state == State::Away {
         fleet.redis.stop().await;
     }
@@ -161,4 +166,9 @@ async fn a_revoked_key_stays_so_when_redis_is_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_revoked_key_stays_so_on_a_replica_that_is_new() {
     revoke_in_turns(State::Restarted).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoked_key_is_refused_through_a_pooler_too() {
+    revoke_in_turns(State::Pooled).await;
 }

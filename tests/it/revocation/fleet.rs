@@ -3,12 +3,15 @@
 use std::time::Instant;
 
 use mbmcp::access::key::ApiKey;
+use mbmcp::app::Parts;
+use mbmcp::mcp::MemoryBank;
 use mbmcp::model::{Ambient, KeyId};
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 
 use crate::harness::{
-    ADMIN_TOKEN, Client, Database, Login, PrivateRedis, RestClient, Server, TestKey, mbmcp,
+    ADMIN_TOKEN, Client, Database, Login, PgBouncer, PrivateRedis, RestClient, Server, TestKey,
+    mbmcp,
 };
 
 /// How a key is revoked.
@@ -26,18 +29,29 @@ pub struct Fleet {
     pub database: Database,
     pub redis: PrivateRedis,
     pub servers: Vec<Server>,
+    pooler: Option<PgBouncer>,
     prefix: String,
     http: reqwest::Client,
 }
 
 impl Fleet {
     pub async fn start() -> Self {
+        Self::behind(Database::new().await, None).await
+    }
+
+    /// The same, where they reach the database through `PgBouncer`.
+    pub async fn pooled() -> Self {
+        let database = Database::new().await;
+        let pooler = PgBouncer::before(&database).await;
+        Self::behind(database, Some(pooler)).await
+    }
+
+    async fn behind(database: Database, pooler: Option<PgBouncer>) -> Self {
         let mut redis = PrivateRedis::absent();
         redis.start();
         let prefix = Ambient::default().uuid().unwrap().simple().to_string();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let database = Database::new().await;
-        let mut fleet = Self { database, redis, servers: Vec::new(), prefix, http };
+        let mut fleet = Self { database, redis, servers: Vec::new(), pooler, prefix, http };
         for _ in 0..3 {
             let server = fleet.replica().await;
             fleet.servers.push(server);
@@ -48,12 +62,18 @@ impl Fleet {
     /// One replica more, which knows nothing yet.
     pub async fn replica(&self) -> Server {
         let redis = self.redis.url();
+        let (url, pooler) = match &self.pooler {
+            Some(pooler) => (pooler.url(&self.database), "transaction"),
+            None => (self.database.url(Login::Server), "none"),
+        };
         let variables = [
             ("REDIS_URL", &*redis),
             ("REDIS_KEY_PREFIX", &self.prefix),
             ("ADMIN_TOKEN", ADMIN_TOKEN),
+            ("DB_POOLER", pooler),
         ];
-        Server::with(&self.database, &variables).await
+        let parts = Parts::of(Box::new(MemoryBank::new().unwrap()));
+        Server::made_of(parts, &url, &variables).await.unwrap()
     }
 
     /// A key that no limit stops.

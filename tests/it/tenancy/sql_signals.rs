@@ -106,6 +106,7 @@ async fn the_worker_locks_rows_and_changes_none_of_them() {
     let worker = Caller::role(&superuser, "app_worker", None);
     for (table, column) in [
         ("idempotency_keys", "expires_at"),
+        ("key_changes", "changed_at"),
         ("mcp_events", "created_at"),
         ("sessions", "expires_at"),
         ("signals", "created_at"),

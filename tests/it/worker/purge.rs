@@ -1,4 +1,4 @@
-//! Events, streams, signals and kept answers by their age.
+//! Events, streams, signals, changes of keys and kept answers by their age.
 
 use std::time::Duration;
 
@@ -87,6 +87,9 @@ async fn what_is_old_goes_by_a_server_that_nobody_asks_and_what_lives_stays() {
       insert into signals (project_id, id, created_at, kind, target)
       select project_id, gen_random_uuid(), now() - age, 'tools_changed', ''
         from sessions, unnest('{6 minutes, 4 minutes}'::interval[]) as age;
+      insert into key_changes (project_id, id, changed_at)
+      select project_id, gen_random_uuid(), now() - age
+        from sessions, unnest('{25 hours, 23 hours}'::interval[]) as age;
       insert into idempotency_keys (project_id, principal, route, key, body_sha256, expires_at)
       select project_id, 'platform', 'r', lives::text, sha256(''), now() + lives
         from sessions, unnest('{-1 second, 1 hour}'::interval[]) as lives";
@@ -99,9 +102,9 @@ async fn what_is_old_goes_by_a_server_that_nobody_asks_and_what_lives_stays() {
         .await;
     eventually("the purge of the rest", async || {
         let rest = "select (select count(*) from signals where kind = 'tools_changed'),
-                           (select count(*) from idempotency_keys)";
+                           (select count(*) from key_changes), (select count(*) from idempotency_keys)";
         let rest = owner.query_one(rest, &[]).await.unwrap();
-        (rest.get::<_, i64>(0) == 1 && rest.get::<_, i64>(1) == 1).then_some(())
+        (0..3).all(|kind| rest.get::<_, i64>(kind) == 1).then_some(())
     })
     .await;
 
