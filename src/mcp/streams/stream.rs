@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::leases::Leases;
@@ -51,6 +53,8 @@ struct State {
     pending: VecDeque<NewEvent>,
     /// Whether the writer knows that there is something to take.
     queued: bool,
+    /// Since when somebody else has its row locked.
+    busy_since: Option<Instant>,
     /// The number of the last message.
     last: i64,
     bytes: usize,
@@ -71,6 +75,7 @@ enum Phase {
 /// How far its events are stored.
 #[derive(Clone, Copy, Default)]
 struct Progress {
+    open: bool,
     stored: i64,
     over: bool,
     failed: bool,
@@ -92,6 +97,7 @@ impl Stream {
             phase: Phase::Waiting,
             pending: VecDeque::new(),
             queued: false,
+            busy_since: None,
             last: 0,
             bytes: 0,
             doubtful: false,
@@ -136,6 +142,16 @@ impl Stream {
         self.wanted.notified().await;
     }
 
+    /// Asks for its row, if it has none yet; `false` when it has not got one within `patience`, or has
+    /// ended: nobody would read what it says.
+    pub(super) async fn readable(&self, patience: Duration) -> bool {
+        self.wanted.notify_one();
+        let mut progress = self.progress.subscribe();
+        let known = progress.wait_for(|progress| progress.open || progress.over);
+        let known = timeout(patience, known).await;
+        known.is_ok_and(|progress| progress.is_ok_and(|progress| !progress.over))
+    }
+
     /// Waits until more was said than a stream may hold.
     pub async fn overfull(&self) {
         self.overfull.cancelled().await;
@@ -147,6 +163,7 @@ impl Stream {
         let mut state = self.state();
         if let Phase::Waiting = state.phase {
             state.phase = Phase::Open;
+            self.progress.send_modify(|progress| progress.open = true);
             self.queue(&mut state);
         }
     }
@@ -200,6 +217,17 @@ impl Stream {
         }
         state.queued = !state.pending.is_empty();
         (taken, state.queued)
+    }
+
+    /// Takes back what the writer cannot store now, and comes to it for again; gives for how long that
+    /// has been so.
+    pub(super) fn put_back(&self, events: Vec<NewEvent>) -> Duration {
+        let mut state = self.state();
+        if let Phase::Open = state.phase {
+            events.into_iter().rev().for_each(|event| state.pending.push_front(event));
+            state.queued = true;
+        }
+        state.busy_since.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// Stores `body`, the answer, in the transaction of the change that it tells of, behind all that
@@ -276,6 +304,7 @@ impl Stream {
     /// of its session takes its place, and it is silent from now on.
     pub(super) fn note_stored(&self, event: &NewEvent, stored: bool) {
         let mut state = self.state();
+        state.busy_since = None;
         if !stored {
             self.stop(&mut state);
             return;
