@@ -137,6 +137,11 @@ impl Stream {
         !matches!(self.state().phase, Phase::Waiting)
     }
 
+    /// Whether nothing was said on it.
+    pub(in crate::mcp) fn is_silent(&self) -> bool {
+        self.state().last == 0
+    }
+
     /// Waits until something was said although it has no row yet.
     pub async fn wanted(&self) {
         self.wanted.notified().await;

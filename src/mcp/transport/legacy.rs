@@ -29,6 +29,8 @@ use crate::telemetry::call_log;
 /// A call that has not answered by then, counted from when its caller's right is proven, is answered by
 /// a stream.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+/// How long an answer that is ready waits for the stream on which something was said before it.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Answers `message`.
 pub(super) async fn answer(
@@ -190,7 +192,8 @@ impl Call {
                 biased;
                 answer = &mut call => {
                     // What was said before it is lost without a stream.
-                    match timeout(PATIENCE, &mut opening).await {
+                    let linger = if self.stream.is_silent() { Duration::ZERO } else { LINGER };
+                    match timeout(linger, &mut opening).await {
                         Ok(Ok(version)) => return Ok(self.stream_of(ready(answer), &version)),
                         Ok(Err(_)) => {}
                         Err(_) => self.close_once_open(opening),
