@@ -27,6 +27,8 @@ pub const MAX_BYTES: usize = 8 << 20;
 pub enum Outgoing {
     /// A stored message, and where the stream goes on after it.
     Event(EventId, String),
+    /// Where a client resumes that has read nothing of the stream yet.
+    Beginning(EventId),
     /// An answer that could not be stored.
     Unstored(String),
     /// The connection ends; the stream does not.
@@ -322,6 +324,12 @@ impl Stream {
     fn end(&self, state: &mut State) {
         self.stop(state);
         state.client = None;
+        self.leases.release(self.id);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
         self.leases.release(self.id);
     }
 }
