@@ -198,3 +198,22 @@ async fn subscriptions_that_cannot_be_read_end_the_connection_and_leave_no_strea
     let mut after = scene.two.listen(before.last_id.as_deref()).await;
     assert_eq!(told(&mut after).await, UPDATED);
 }
+
+#[tokio::test]
+async fn what_cannot_be_stored_ends_the_connection_and_is_told_later() {
+    const STORE: &str =
+        "function app.store_events(uuid[], uuid[], uuid[], bigint[], jsonb[], boolean[])";
+    let scene = Scene::begin().await;
+    let mut before = scene.one.listen(None).await;
+    before.event().await.unwrap();
+    let sql = format!("revoke execute on {STORE} from app_server");
+    scene.superuser.batch_execute(&sql).await.unwrap();
+    let change = "insert into signals (project_id, id, kind, target) \
+                  select project_id, gen_random_uuid(), 'tools_changed', '' from sessions";
+    scene.superuser.execute(change, &[]).await.unwrap();
+    assert!(before.event().await.is_none());
+    let sql = format!("grant execute on {STORE} to app_server");
+    scene.superuser.batch_execute(&sql).await.unwrap();
+    let mut after = scene.two.listen(before.last_id.as_deref()).await;
+    assert_eq!(told(&mut after).await, TOOLS);
+}
