@@ -106,9 +106,9 @@ impl KeyWatch {
         (looked || known.is_young(began, asked)) && !known.knowledge.is_superseded(key)
     }
 
-    /// Whether `key` is known to have changed since it was read.
-    pub(super) fn is_superseded(&self, key: &KeyRecord) -> bool {
-        self.read().knowledge.is_superseded(key)
+    /// Whether all changes of `key` since it was read are known, and there is none.
+    pub(super) fn covers(&self, key: &KeyRecord) -> bool {
+        self.read().knowledge.covers(key)
     }
 
     /// Learns of changes for as long as this is kept.

@@ -57,7 +57,7 @@ impl KeyWatch {
         }
     }
 
-    /// Reads once, from `began` on; gives whether there were changes.
+    /// Reads once, from `began` on; gives whether there were changes, or may have been before.
     async fn look(&self, began: Instant) -> Result<bool, StoreError> {
         let at = self.clock.now();
         let since = self.since(at);
@@ -67,9 +67,13 @@ impl KeyWatch {
         let news: KeyNews = timeout(PATIENCE, reading).await.map_err(late)??;
         let changed = !news.changes.is_empty();
         let mut known = self.write();
-        known.knowledge.learn(news, Instant::now());
+        let anew = known.knowledge.learn(news, Instant::now());
         (known.looked, known.looked_at) = (Some(began), Some(at));
-        Ok(changed)
+        drop(known);
+        if anew {
+            self.changed();
+        }
+        Ok(changed || anew)
     }
 
     /// Where the look that begins at `now` takes up.
@@ -96,6 +100,8 @@ impl KeyWatch {
         }
         let since = *trouble.get_or_insert(began);
         if since.elapsed() >= BLIND && !self.news.borrow().blind {
+            // What has become too much to read in time is not read any more.
+            self.write().knowledge.forget();
             self.tell(News { blind: true });
         }
     }

@@ -53,7 +53,7 @@ impl Service {
             }
         });
         let found = opened.await?;
-        stream.opened();
+        stream.opened(row.kind);
         Ok(found)
     }
 

@@ -14,7 +14,7 @@ use super::{EventId, storable};
 use crate::mcp::wire::RpcError;
 use crate::model::StreamId;
 use crate::store::pg::events::NewEvent;
-use crate::store::pg::streams;
+use crate::store::pg::streams::{self, Kind};
 use crate::store::{StoreError, Tenant, Tx};
 
 /// How much a client may leave unread before it is cut off; it can resume.
@@ -29,6 +29,8 @@ pub const MAX_BYTES: usize = 8 << 20;
 pub enum Outgoing {
     /// A stored message, and where the stream goes on after it.
     Event(EventId, String),
+    /// Where a client resumes that has read nothing of the stream yet.
+    Beginning(EventId),
     /// An answer that could not be stored.
     Unstored(String),
     /// The connection ends; the stream does not.
@@ -49,12 +51,15 @@ pub struct Stream {
 
 struct State {
     phase: Phase,
-    /// What the writer has not taken yet.
-    pending: VecDeque<NewEvent>,
+    kind: Kind,
+    /// What the writer has not taken yet, and whether it is the last.
+    pending: VecDeque<(String, bool)>,
     /// Whether the writer knows that there is something to take.
     queued: bool,
     /// Since when somebody else has its row locked.
     busy_since: Option<Instant>,
+    /// The number of the last message that the writer has taken.
+    taken: i64,
     /// The number of the last message.
     last: i64,
     bytes: usize,
@@ -95,9 +100,11 @@ impl Stream {
         let (client, unread) = mpsc::channel(UNREAD);
         let state = State {
             phase: Phase::Waiting,
+            kind: Kind::Post,
             pending: VecDeque::new(),
             queued: false,
             busy_since: None,
+            taken: 0,
             last: 0,
             bytes: 0,
             doubtful: false,
@@ -163,9 +170,10 @@ impl Stream {
     }
 
     /// Its row is there: what was said goes to the writer.
-    pub(super) fn opened(self: &Arc<Self>) {
+    pub(super) fn opened(self: &Arc<Self>, kind: Kind) {
         self.leases.hold(self.tenant.project(), self.id);
         let mut state = self.state();
+        state.kind = kind;
         if let Phase::Waiting = state.phase {
             state.phase = Phase::Open;
             self.progress.send_modify(|progress| progress.open = true);
@@ -191,9 +199,7 @@ impl Stream {
 
     fn push(self: &Arc<Self>, state: &mut State, message: &str, last: bool) {
         state.last += 1;
-        let (project, user) = (self.tenant.project(), self.tenant.user());
-        let (stream, seq, payload) = (self.id, state.last, storable(message));
-        state.pending.push_back(NewEvent { project, user, stream, seq, payload, last });
+        state.pending.push_back((storable(message), last));
         self.queue(state);
     }
 
@@ -211,14 +217,17 @@ impl Stream {
     /// What the writer is to store next: at most `events`, and no more once there are `bytes`; and
     /// whether there is more.
     pub(super) fn take(&self, events: usize, bytes: usize) -> (Vec<NewEvent>, bool) {
+        let (project, user, stream) = (self.tenant.project(), self.tenant.user(), self.id);
         let mut state = self.state();
         let (mut taken, mut size) = (Vec::new(), 0);
         while taken.len() < events
             && size < bytes
-            && let Some(event) = state.pending.pop_front()
+            && let Some((payload, last)) = state.pending.pop_front()
         {
-            size += event.payload.len();
-            taken.push(event);
+            state.taken += 1;
+            let seq = state.taken;
+            size += payload.len();
+            taken.push(NewEvent { project, user, stream, seq, payload, last });
         }
         state.queued = !state.pending.is_empty();
         (taken, state.queued)
@@ -229,7 +238,10 @@ impl Stream {
     pub(super) fn put_back(&self, events: Vec<NewEvent>) -> Duration {
         let mut state = self.state();
         if let Phase::Open = state.phase {
-            events.into_iter().rev().for_each(|event| state.pending.push_front(event));
+            for event in events.into_iter().rev() {
+                state.taken -= 1;
+                state.pending.push_front((event.payload, event.last));
+            }
             state.queued = true;
         }
         state.busy_since.get_or_insert_with(Instant::now).elapsed()
@@ -305,13 +317,19 @@ impl Stream {
         self.state().doubtful
     }
 
-    /// The writer has stored `event`, or may not: then the stream has ended elsewhere, or a newer one
-    /// of its session takes its place, and it is silent from now on.
+    /// The writer has stored `event`, or may not. Then the answer of a call has ended elsewhere; of two
+    /// GETs the newer takes the messages while it is there, and the number is the next one's.
     pub(super) fn note_stored(&self, event: &NewEvent, stored: bool) {
         let mut state = self.state();
         state.busy_since = None;
         if !stored {
-            self.stop(&mut state);
+            match state.kind {
+                Kind::Post => self.stop(&mut state),
+                Kind::Get => {
+                    state.taken -= 1;
+                    state.last -= 1;
+                }
+            }
             return;
         }
         if !(event.last && state.doubtful) {
@@ -329,6 +347,10 @@ impl Stream {
 
     fn fail(&self, state: &mut State) {
         self.progress.send_modify(|progress| progress.failed = true);
+        if state.kind == Kind::Get {
+            // Its client resumes, and is told then.
+            state.client = None;
+        }
         self.stop(state);
     }
 
@@ -356,6 +378,12 @@ impl Stream {
     fn end(&self, state: &mut State) {
         self.stop(state);
         state.client = None;
+        self.leases.release(self.id);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
         self.leases.release(self.id);
     }
 }
