@@ -26,8 +26,10 @@ struct Known {
     others: Option<Said>,
     /// That a limit is reached, as Redis said.
     full: Option<Full>,
-    /// What was let through without Redis, and it has not been told yet.
-    owed: u32,
+    /// What Redis has not been told yet: what was let through without it, less what was given back.
+    owed: i64,
+    /// By then what is given back of it has left the window.
+    owed_until: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -71,7 +73,15 @@ impl Here {
         Some(Count { taken: false, used: full.used, reset: wait, wait })
     }
 
-    /// Remembers what Redis counts.
+    /// Forgets that a limit is reached: less is counted than when that was learned.
+    pub(super) fn reopen(&self, limit: &Limit) {
+        if let Some(known) = self.known.get(&limit.bucket) {
+            lock(&known).full = None;
+        }
+    }
+
+    /// Remembers what Redis counts. What may be given back in a moment, here or by other replicas, is
+    /// no reason to refuse anything for longer than that.
     pub(super) fn learn(&self, limit: &Limit, there: &Count) {
         let now = self.now();
         let known = self.known(limit);
@@ -80,25 +90,32 @@ impl Here {
         let count = there.used.saturating_sub(own);
         known.others = Some(Said { count, until: now + limit.quota.window });
         if !there.taken && limit.quota.left(there.used) == 0 {
-            let until = now + there.reset;
+            let provisional = limit.bucket.is_provisional();
+            let long = if provisional { limit.quota.slot() } else { there.reset };
+            let until = now + long;
             known.full = Some(Full { limit: limit.quota.limit, used: there.used, until });
         }
     }
 
-    /// What Redis has to be told, which counts as told then.
-    pub(super) fn owed(&self, limit: &Limit) -> u32 {
+    /// What Redis has to be told beside the present `cost`, which is counted here; it counts as told then.
+    pub(super) fn owed(&self, limit: &Limit, cost: u32) -> i64 {
         let now = self.now();
         let Some(known) = self.known.get(&limit.bucket) else { return 0 };
         let mut known = lock(&known);
         // What has left the window is of no account any more.
-        let own = known.window.take(limit.quota, 0, now).used;
-        std::mem::take(&mut known.owed).min(own)
+        let own = known.window.take(limit.quota, 0, now).used.saturating_sub(cost);
+        let owed = std::mem::take(&mut known.owed).min(own.into());
+        if owed < 0 && known.owed_until <= now { 0 } else { owed }
     }
 
     /// Notes that Redis was not told of so much.
-    pub(super) fn owe(&self, limit: &Limit, untold: u32) {
+    pub(super) fn owe(&self, limit: &Limit, untold: i64) {
+        let now = self.now();
         let known = self.known(limit);
         let mut known = lock(&known);
+        if known.owed >= 0 {
+            known.owed_until = now + limit.quota.window;
+        }
         known.owed = known.owed.saturating_add(untold);
     }
 

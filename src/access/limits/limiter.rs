@@ -42,6 +42,8 @@ pub struct Standing {
 pub struct Denied {
     /// The limit that is reached.
     pub standing: Standing,
+    /// What it is a limit of.
+    pub contents: &'static str,
     /// How long to wait.
     pub wait: Duration,
 }
@@ -65,7 +67,7 @@ impl Limiter {
             return Err(denied);
         }
         let here = self.take_here(limits, cost)?;
-        let counts = match self.ask(limits, cost.into()).await {
+        let counts = match self.ask(limits, cost).await {
             None => return Ok(here),
             Some(Err(unheard)) => return self.take_alone(limits, cost, unheard),
             Some(Ok(counts)) => counts,
@@ -77,14 +79,16 @@ impl Limiter {
         self.give_back_here(limits, cost);
         let taken = limits.iter().zip(&counts).filter(|(_, count)| count.taken);
         let taken: Vec<Limit> = taken.map(|(limit, _)| *limit).collect();
-        self.ask(&taken, -i64::from(cost)).await;
+        self.give_back_there(&taken, cost).await;
         Err(denied(refused))
     }
 
-    /// Counts `cost` less: it was taken and shall not count.
+    /// Counts `cost` less: it was taken and shall not count. Who was refused meanwhile may have been
+    /// because of it.
     pub async fn give_back(&self, limits: &[Limit], cost: u32) {
         self.give_back_here(limits, cost);
-        self.ask(limits, -i64::from(cost)).await;
+        self.give_back_there(limits, cost).await;
+        limits.iter().for_each(|limit| self.here.reopen(limit));
     }
 
     /// Whether `limit` is known here to be reached, without asking anyone.
@@ -148,7 +152,7 @@ impl Limiter {
         }
         if unheard == Unheard::NotAsked {
             for limit in limits {
-                self.here.owe(limit, cost);
+                self.here.owe(limit, cost.into());
             }
         }
         Ok(limits.iter().zip(&counts).map(standing).collect())
@@ -162,12 +166,19 @@ impl Limiter {
         }
     }
 
-    /// What Redis counts; `None` where there is none.
-    async fn ask(&self, limits: &[Limit], cost: i64) -> Option<Result<Vec<Count>, Unheard>> {
+    /// Tells Redis so, now or with the next charge.
+    async fn give_back_there(&self, limits: &[Limit], cost: u32) {
+        if self.shared.is_some() {
+            limits.iter().for_each(|limit| self.here.owe(limit, -i64::from(cost)));
+            self.ask(limits, 0).await;
+        }
+    }
+
+    /// What Redis counts when it was told what it is owed; `None` where there is none.
+    async fn ask(&self, limits: &[Limit], cost: u32) -> Option<Result<Vec<Count>, Unheard>> {
         let shared = self.shared.as_ref().filter(|_| !limits.is_empty())?;
         let charge = |limit: &Limit| {
-            // Whoever only looks or gives back tells nothing.
-            let owed = if cost > 0 { self.here.owed(limit) } else { 0 };
+            let owed = self.here.owed(limit, cost);
             Charge { name: limit.bucket.name(), quota: limit.quota, cost, owed }
         };
         let charges: Vec<Charge> = limits.iter().map(charge).collect();
@@ -178,7 +189,7 @@ impl Limiter {
                 limits.iter().zip(counts).for_each(|(limit, count)| self.here.learn(limit, count));
             }
             Err(Unheard::NotAsked) => {
-                let untold = limits.iter().zip(&charges).filter(|(_, charge)| charge.owed > 0);
+                let untold = limits.iter().zip(&charges).filter(|(_, charge)| charge.owed != 0);
                 untold.for_each(|(limit, charge)| self.here.owe(limit, charge.owed));
             }
             Ok(_) | Err(Unheard::NoAnswer) => {}
@@ -207,16 +218,10 @@ impl Denied {
     /// What its caller is told.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let Standing { policy, quota, .. } = self.standing;
-        let what = match policy {
-            "key" => "calls with this API key",
-            "address" => "calls from your address",
-            "initialize" => "sessions opened with this API key",
-            _ => "wrong API keys from your address",
-        };
+        let (contents, quota) = (self.contents, self.standing.quota);
         let (limit, window) = (quota.limit, seconds(quota.window));
         let wait = seconds(self.wait);
-        format!("too many {what}: at most {limit} in {window} s; try again in {wait} s")
+        format!("too many {contents}: at most {limit} in {window} s; try again in {wait} s")
     }
 }
 
@@ -234,5 +239,5 @@ fn standing((limit, count): (&Limit, &Count)) -> Standing {
 fn denied((limit, count): (&Limit, &Count)) -> Denied {
     // What is left may be too little for a batch.
     let standing = Standing { reset: count.wait, ..standing((limit, count)) };
-    Denied { standing, wait: count.wait }
+    Denied { standing, contents: limit.bucket.contents(), wait: count.wait }
 }

@@ -36,14 +36,19 @@ impl Window {
         Count { taken, used: self.sum, reset: first.unwrap_or_default(), wait }
     }
 
-    /// Counts `cost` less: it was taken and shall not count.
-    pub fn give_back(&mut self, cost: u32) {
-        let Some((_, count)) = self.counts.back_mut() else { return };
-        let less = cost.min(*count);
-        *count -= less;
-        self.sum -= less;
-        if *count == 0 {
-            self.counts.pop_back();
+    /// Counts `cost` less: it was taken and shall not count. What was taken last goes first, since nobody
+    /// knows any more who took what.
+    pub fn give_back(&mut self, mut cost: u32) {
+        while cost > 0
+            && let Some((_, count)) = self.counts.back_mut()
+        {
+            let less = cost.min(*count);
+            *count -= less;
+            self.sum -= less;
+            cost -= less;
+            if *count == 0 {
+                self.counts.pop_back();
+            }
         }
     }
 
@@ -123,6 +128,20 @@ mod tests {
         assert_eq!((never.taken, never.wait), (false, Duration::from_secs(61)));
         let looked = window.take(quota, 0, Duration::from_secs(8));
         assert_eq!((looked.taken, looked.used, looked.reset), (true, 3, Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn what_is_given_back_late_is_free_although_others_took_since() {
+        let (mut window, quota) = (Window::default(), quota(9));
+        for (second, cost) in [(100, 2), (101, 1), (102, 3)] {
+            window.take(quota, cost, Duration::from_secs(second));
+        }
+        window.give_back(5);
+        let looked = window.take(quota, 0, Duration::from_secs(103));
+        assert_eq!((looked.used, looked.reset), (1, Duration::from_secs(58)));
+        window.give_back(1);
+        assert_eq!(window.take(quota, 0, Duration::from_secs(103)).used, 0);
+        assert!(window.counts.is_empty());
     }
 
     proptest! {
