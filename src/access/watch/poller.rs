@@ -67,7 +67,11 @@ impl KeyWatch {
         let news: KeyNews = timeout(PATIENCE, reading).await.map_err(late)??;
         let changed = !news.changes.is_empty();
         let mut known = self.write();
-        known.knowledge.learn(news, Instant::now());
+        let now = Instant::now();
+        if changed || !known.knowledge.reaches(&news.moment) {
+            known.learned = Some(now);
+        }
+        known.knowledge.learn(news, now);
         (known.looked, known.looked_at) = (Some(began), Some(at));
         Ok(changed)
     }
