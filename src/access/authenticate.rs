@@ -235,7 +235,7 @@ impl Authenticator {
         let look_up = self.wrong.begin(address).await?;
         let loaded = self.load_stored(hash).await;
         if !matches!(loaded, Ok(Answer::Wrong { .. })) {
-            self.wrong.forgive(look_up).await;
+            self.wrong.refund(look_up).await;
         }
         Ok(loaded?)
     }

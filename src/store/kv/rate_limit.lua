@@ -90,7 +90,7 @@ local function add(amount)
 end
 
 -- What was counted last goes first. A window without anything is none.
-local function give_back(amount)
+local function refund(amount)
   if not counts then
     load()
   end
@@ -117,7 +117,7 @@ end
 if owed > 0 then
   add(owed)
 elseif owed < 0 and sum > 0 then
-  give_back(-owed)
+  refund(-owed)
 end
 local taken = cost == 0 or sum + cost <= limit
 if taken and cost > 0 then

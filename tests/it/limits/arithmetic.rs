@@ -58,7 +58,7 @@ async fn calls_at_any_time_are_counted_alike_in_both() {
                 .await
                 .unwrap();
             window.take(quota, 0, now);
-            window.give_back(u32::try_from(given_back).unwrap());
+            window.refund(u32::try_from(given_back).unwrap());
             let here = window.take(quota, cost, now);
             let case = format!("{round}, {step}: {quota:?}, {cost}, {given_back}");
             assert_eq!(there, in_millis(here), "{case}");

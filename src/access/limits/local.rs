@@ -13,7 +13,7 @@ use crate::model::Count;
 const MAX_KNOWN: u64 = 100_000;
 
 /// The windows of this process, and what it knows of those that all share.
-pub(super) struct Here {
+pub(super) struct LocalWindows {
     known: Cache<Bucket, Arc<Mutex<Known>>>,
     started: Instant,
 }
@@ -25,7 +25,7 @@ struct Known {
     /// What others did, as Redis said last.
     others: Option<Said>,
     /// That a limit is reached, as Redis said.
-    full: Option<Full>,
+    denial: Option<Denial>,
     /// What Redis has not been told yet: what was let through without it, less what was given back.
     owed: i64,
     /// By then what is given back of it has left the window.
@@ -40,14 +40,17 @@ struct Said {
 }
 
 #[derive(Clone, Copy)]
-struct Full {
+struct Denial {
     /// Under another limit it means nothing.
     limit: u32,
     used: u32,
+    /// When there will be more again, …
+    reset: Duration,
+    /// … and how long that is believed.
     until: Duration,
 }
 
-impl Here {
+impl LocalWindows {
     /// Nothing is known yet of windows of this length.
     pub(super) fn new(window: Duration) -> Self {
         let known = Cache::builder().max_capacity(MAX_KNOWN).time_to_idle(window * 2);
@@ -61,22 +64,23 @@ impl Here {
     }
 
     /// Counts it less.
-    pub(super) fn give_back(&self, limit: &Limit, cost: u32) {
-        lock(&self.known(limit)).window.give_back(cost);
+    pub(super) fn refund(&self, limit: &Limit, cost: u32) {
+        lock(&self.known(limit)).window.refund(cost);
     }
 
     /// What is remembered of a limit that is reached.
-    pub(super) fn full(&self, limit: &Limit) -> Option<Count> {
+    pub(super) fn denial(&self, limit: &Limit) -> Option<Count> {
         let known = self.known.get(&limit.bucket)?;
-        let full = lock(&known).full.filter(|full| full.limit == limit.quota.limit)?;
-        let wait = full.until.checked_sub(self.now()).filter(|wait| !wait.is_zero())?;
-        Some(Count { taken: false, used: full.used, reset: wait, wait })
+        let denial = lock(&known).denial.filter(|denial| denial.limit == limit.quota.limit)?;
+        let now = self.now();
+        let wait = (denial.until > now).then(|| denial.reset.saturating_sub(now))?;
+        Some(Count { taken: false, used: denial.used, reset: wait, wait })
     }
 
     /// Forgets that a limit is reached: less is counted than when that was learned.
     pub(super) fn reopen(&self, limit: &Limit) {
         if let Some(known) = self.known.get(&limit.bucket) {
-            lock(&known).full = None;
+            lock(&known).denial = None;
         }
     }
 
@@ -90,10 +94,11 @@ impl Here {
         let count = there.used.saturating_sub(own);
         known.others = Some(Said { count, until: now + limit.quota.window });
         if !there.taken && limit.quota.left(there.used) == 0 {
-            let provisional = limit.bucket.is_provisional();
-            let long = if provisional { limit.quota.slot() } else { there.reset };
-            let until = now + long;
-            known.full = Some(Full { limit: limit.quota.limit, used: there.used, until });
+            let longest =
+                if limit.bucket.is_provisional() { limit.quota.slot() } else { there.reset };
+            let (reset, until) = (now + there.reset, now + longest.min(there.reset));
+            known.denial =
+                Some(Denial { limit: limit.quota.limit, used: there.used, reset, until });
         }
     }
 
