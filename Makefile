@@ -30,7 +30,7 @@ fuzz-api: ## call the REST API with what its document allows, and with what it d
 
 bench: ## measure what is promised, as a release (ARGS="memory purge" chooses some figures)
 	@scripts/need cc postgres redis
-	@scripts/with-services cargo bench --profile release --bench figures -- $(ARGS)
+	@scripts/with-services --durable cargo bench --profile release --bench figures -- $(ARGS)
 
 lint: ## check formatting, clippy and the scripts
 	@scripts/need cc

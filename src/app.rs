@@ -9,7 +9,7 @@ use axum::Router;
 use crate::access::keys::KeyPolicy;
 use crate::access::limits::MINUTE;
 use crate::access::{AdminToken, Authenticator, KeyWatch, Limits, Usage, WrongKeys, usage};
-use crate::config::Config;
+use crate::config::{BACKGROUND_CONNECTIONS, Config, WATCH_CONNECTIONS};
 use crate::http::{Edge, Health, Lifecycle, Origins, router};
 use crate::mcp::bus::{Bus, Obey};
 use crate::mcp::streams::{Calls, LEASE, Streams};
@@ -98,21 +98,22 @@ pub async fn build_with(
     lifecycle: &Lifecycle,
 ) -> Result<Router, StartError> {
     let store = open(config).await?;
-    let apart = Store::apart(&config.database)?;
+    let apart = Store::apart(&config.database, BACKGROUND_CONNECTIONS)?;
+    let unhindered = Store::apart(&config.database, WATCH_CONNECTIONS)?;
     let sealer = Sealer::new(config.secrets.server_secret.clone());
     let redis = config.redis.as_ref().map(Redis::new).transpose()?.map(Arc::new);
     let clock = ambient.clock.clone();
     let shared = redis.clone().map(|redis| KeyCache::new(redis, sealer.clone(), clock.clone()));
     let counts = redis.clone().map(RateLimits::new);
     let wrong = WrongKeys::new(counts.clone(), minute);
-    let watch = KeyWatch::new(apart.clone(), clock.clone());
+    let watch = KeyWatch::new(unhindered.clone(), clock.clone());
     let authenticator = Authenticator::new(store.clone(), watch, shared, wrong, clock.clone());
     let authenticator = watching(authenticator, lifecycle);
     let call_limits = Limits::new(config.limits, minute, counts);
     let (streams, bus) = keep_streams(lease, apart.clone(), redis.clone(), &ambient, lifecycle)?;
     let announce = bus.clone();
     keep_clean(apart.clone(), &bus, config, &ambient, lifecycle);
-    let health = Arc::new(Health::new(store.clone(), redis, lifecycle.stopping.clone()));
+    let health = Arc::new(Health::new(unhindered, redis, lifecycle.stopping.clone()));
     let usage = count_usage(apart, &ambient, lifecycle);
     let rest = Arc::new(Rest {
         authenticator: authenticator.clone(),

@@ -32,7 +32,7 @@ pub async fn measure() {
             let gone = purge::events(store, now - RETENTION, BATCH).await.unwrap()
                 + purge::streams(store, now - RETENTION * 2, BATCH).await.unwrap();
             purged += gone;
-            if gone < 1000 {
+            if gone < u64::from(BATCH.unsigned_abs()) {
                 break;
             }
         }

@@ -72,7 +72,7 @@ async fn streams(database: &Database, era: Era) {
         wire.listen(request).await;
         open.push(wire);
     }
-    let each = (settled(&server).await - before) / u32::try_from(STREAMS).unwrap();
+    let each = settled(&server).await.saturating_sub(before) / u32::try_from(STREAMS).unwrap();
     print(&format!("{STREAMS} streams ({era:?}), KiB each"), &each.to_string(), "<= 20");
     drop(open);
     let left = settled(&server).await.saturating_sub(before);

@@ -8,7 +8,7 @@ use tokio_postgres::Client as Sql;
 use uuid::Uuid;
 
 use crate::cost::postgres_cpu;
-use crate::harness::{Database, Login, Server};
+use crate::harness::{Database, Login, Server, TestKey};
 use crate::{print, samples};
 
 /// What the writer gathers under load, on so many streams.
@@ -20,18 +20,13 @@ const PAYLOAD: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress","par
 
 pub async fn measure() {
     let database = Database::new().await;
+    let owner = database.connect(Login::Owner).await;
     let server = Server::on(&database).await;
     let key = database.editor("a").await;
     let _session = server.session(&key).await;
     server.lifecycle.stopping.cancel();
-    let owner = database.connect(Login::Owner).await;
     let streams = streams(&owner).await;
     let one_by_one = database.connect(Login::Owner).await;
-    let commit = "set synchronous_commit = on";
-    one_by_one.batch_execute(commit).await.unwrap();
-    let batches =
-        format!("alter role current_user in database \"{}\" {commit}", name(&owner).await);
-    database.connect(Login::Server).await.batch_execute(&batches).await.unwrap();
 
     let (mut ratios, mut seq) = (Vec::new(), 0);
     for _ in 0..ROUNDS {
@@ -50,7 +45,7 @@ pub async fn measure() {
             }
         };
         let together = each(&owner, storing).await;
-        let single = each(&owner, singly(&one_by_one, &streams, &mut seq)).await;
+        let single = each(&owner, singly(&one_by_one, &key, &streams, &mut seq)).await;
         let times = format!("{together:.1}; {single:.1}");
         print("  CPU of Postgres in a batch, in a commit of its own, µs", &times, "");
         ratios.push(together / single);
@@ -63,14 +58,16 @@ pub async fn measure() {
     );
 }
 
-async fn singly(sql: &Sql, streams: &[Uuid], seq: &mut i64) {
+async fn singly(sql: &Sql, key: &TestKey, streams: &[Uuid], seq: &mut i64) {
+    let project = key.tenant.project().0;
     let insert = "insert into mcp_events (project_id, stream_id, user_id, seq, payload)
-                  select project_id, id, user_id, $2, $3::text::jsonb from streams where id = $1";
+                  select project_id, id, user_id, $2, $3::text::jsonb from streams
+                   where project_id = $4 and id = $1";
     let insert = sql.prepare(insert).await.unwrap();
     for n in 0..EVENTS {
         let stream = streams[usize::try_from(n % STREAMS).unwrap()];
         let seq = *seq + n / STREAMS + 1;
-        assert_eq!(sql.execute(&insert, &[&stream, &seq, &PAYLOAD]).await.unwrap(), 1);
+        assert_eq!(sql.execute(&insert, &[&stream, &seq, &PAYLOAD, &project]).await.unwrap(), 1);
     }
     *seq += EVENTS / STREAMS;
 }
@@ -90,8 +87,4 @@ async fn streams(owner: &Sql) -> Vec<Uuid> {
                       now() + interval '1 day' from sessions, generate_series(1, $1) n returning id";
     let rows = owner.query(sql, &[&i32::try_from(STREAMS).unwrap()]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
-}
-
-async fn name(sql: &Sql) -> String {
-    sql.query_one("select current_database()::text", &[]).await.unwrap().get(0)
 }

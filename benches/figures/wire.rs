@@ -37,33 +37,51 @@ impl Prepared {
     }
 }
 
-/// A connection.
-pub struct Wire(BufReader<TcpStream>);
+/// A connection. Of its first answer it looks at all.
+pub struct Wire {
+    stream: BufReader<TcpStream>,
+    proven: bool,
+}
 
 impl Wire {
     pub async fn to(request: &Prepared) -> Self {
         let stream = TcpStream::connect(&request.host).await.unwrap();
         stream.set_nodelay(true).unwrap();
-        Self(BufReader::with_capacity(4096, stream))
+        Self { stream: BufReader::with_capacity(4096, stream), proven: false }
     }
 
     /// Sends `request` and reads its answer, which must be good, to the end.
     pub async fn call(&mut self, request: &Prepared) {
+        let mut answer = Vec::new();
         match self.begin(request).await {
-            Some(length) => self.skip(length).await,
-            None => while self.chunk().await > 0 {},
+            Some(length) => answer = self.read(length).await,
+            None => loop {
+                let chunk = self.chunk().await;
+                if chunk.is_empty() {
+                    break;
+                }
+                if !self.proven {
+                    answer.extend(chunk);
+                }
+            },
+        }
+        if !std::mem::replace(&mut self.proven, true) {
+            let answer = String::from_utf8(answer).unwrap();
+            let bad =
+                [r#""error":{"#, r#""isError":true"#].iter().any(|sign| answer.contains(sign));
+            assert!(answer.contains(r#""result":"#) && !bad, "{answer}");
         }
     }
 
     /// Sends `request`, whose answer is a stream, and reads the first part of it.
     pub async fn listen(&mut self, request: &Prepared) {
         assert_eq!(self.begin(request).await, None, "a stream");
-        assert!(self.chunk().await > 0);
+        assert!(!self.chunk().await.is_empty());
     }
 
     /// Sends `request` and reads the headers of its answer; gives its length, if it has one.
     async fn begin(&mut self, request: &Prepared) -> Option<usize> {
-        self.0.get_mut().write_all(&request.bytes).await.unwrap();
+        self.stream.get_mut().write_all(&request.bytes).await.unwrap();
         let status = self.line().await;
         assert!(status.starts_with("HTTP/1.1 200"), "{status}");
         let mut length = None;
@@ -76,22 +94,24 @@ impl Wire {
         }
     }
 
-    async fn chunk(&mut self) -> usize {
+    async fn chunk(&mut self) -> Vec<u8> {
         let length = usize::from_str_radix(&self.line().await, 16).unwrap();
-        self.skip(length + 2).await;
-        length
+        let mut chunk = self.read(length + 2).await;
+        chunk.truncate(length);
+        chunk
     }
 
     async fn line(&mut self) -> String {
         let mut line = String::new();
-        assert!(self.0.read_line(&mut line).await.unwrap() > 0, "the connection ended");
+        assert!(self.stream.read_line(&mut line).await.unwrap() > 0, "the connection ended");
         line.truncate(line.trim_end().len());
         line
     }
 
-    async fn skip(&mut self, length: usize) {
-        let mut rest = vec![0; length];
-        self.0.read_exact(&mut rest).await.unwrap();
+    async fn read(&mut self, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).await.unwrap();
+        bytes
     }
 }
 

@@ -145,7 +145,23 @@ impl Authenticator {
         address: IpAddr,
     ) -> Result<Caller, AuthError> {
         let hash = ApiKey::parse(key).ok_or(AuthError::Malformed)?.hash();
-        let known = self.known(hash, Instant::now(), Some(address)).await?;
+        self.caller(hash, Some(address)).await
+    }
+
+    /// Who `caller` is now: for whoever has waited since it was authenticated.
+    ///
+    /// # Errors
+    /// When its key is good no more, or nobody can tell.
+    pub async fn again(self: &Arc<Self>, caller: &Caller) -> Result<Caller, AuthError> {
+        self.caller(*caller.presented(), None).await
+    }
+
+    async fn caller(
+        self: &Arc<Self>,
+        hash: KeyHash,
+        address: Option<IpAddr>,
+    ) -> Result<Caller, AuthError> {
+        let known = self.known(hash, Instant::now(), address).await?;
         let valid = known.filter(|key| !self.has_expired(key));
         valid.map(|key| Caller::new(key, hash)).ok_or(AuthError::Invalid)
     }

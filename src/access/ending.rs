@@ -21,7 +21,7 @@ impl Authenticator {
             let (mut news, _relying) = this.watch.follow();
             let mut key = caller.record().clone();
             while !news.borrow_and_update().blind {
-                if this.watch.is_superseded(&key) {
+                if !this.watch.covers(&key) {
                     match this.known(*caller.presented(), Instant::now(), None).await {
                         Ok(Some(now)) if caller.key().scopes.are_within(&now.scopes) => key = now,
                         // Nor is one let in of whom nobody knows.

@@ -25,7 +25,7 @@ pub struct DatabaseConfig {
     pub pooler: Pooler,
     /// `DB_MAX_CONNECTIONS` (20; 10 for Supabase): too few queue calls, too many raise every
     /// call's latency; about eight per two cores of the database serve best. What runs beside the
-    /// calls has [`BACKGROUND_CONNECTIONS`] more.
+    /// calls has [`BACKGROUND_CONNECTIONS`] and [`WATCH_CONNECTIONS`] more.
     pub max_connections: usize,
     /// `DB_MAX_CONNECTIONS_PER_PROJECT` (half of them): connections that the calls of one project use
     /// at once; more of its calls wait. Equal to `DB_MAX_CONNECTIONS`, one project can take all; too
@@ -68,6 +68,8 @@ impl FromStr for Pooler {
 /// Connections, beside those of the calls, for what a server does for all of them: hearing what
 /// happens on others, storing events, cleaning up.
 pub const BACKGROUND_CONNECTIONS: usize = 3;
+/// The same for what no lock of anybody may hold up: hearing which keys have changed, and health.
+pub const WATCH_CONNECTIONS: usize = 1;
 
 /// Seconds after which Postgres ends a transaction that sends nothing more, as a factor of the
 /// statement time-out: only a lost server leaves one open that long.

@@ -17,7 +17,7 @@ mod secrets;
 mod server;
 
 pub use bridge::BridgeConfig;
-pub use database::{BACKGROUND_CONNECTIONS, DatabaseConfig, Pooler};
+pub use database::{BACKGROUND_CONNECTIONS, DatabaseConfig, Pooler, WATCH_CONNECTIONS};
 pub use edge::EdgeConfig;
 pub use env::{ConfigError, Variables};
 pub use keys::KeysConfig;

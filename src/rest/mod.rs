@@ -69,3 +69,18 @@ pub struct Rest {
     /// Says that something was committed that others wait for. Waits for nothing.
     pub announce: Box<dyn Fn() + Send + Sync>,
 }
+
+impl Rest {
+    /// What `change` comes to. Unless it was refused, no key is believed here any more to be what it was
+    /// before.
+    async fn changing<T>(
+        &self,
+        change: impl Future<Output = Result<T, RestError>>,
+    ) -> Result<T, RestError> {
+        let changed = change.await;
+        if !matches!(changed, Err(RestError::Refused(_))) {
+            self.authenticator.watch().changed();
+        }
+        changed
+    }
+}

@@ -45,14 +45,11 @@ impl PlatformAdmin {
         self.rest.store.read(&self.platform, block).await
     }
 
-    /// Runs `block` in a transaction of the operator; here, no key is believed any more to be what it
-    /// was before.
+    /// Runs `block` in a transaction of the operator, after which keys may be others.
     pub(super) async fn write<T>(
         &self,
         block: impl AsyncFnOnce(&Tx) -> Result<T, RestError>,
     ) -> Result<T, RestError> {
-        let written = self.rest.store.write(&self.platform, block).await;
-        self.rest.authenticator.watch().changed();
-        written
+        self.rest.changing(self.rest.store.write(&self.platform, block)).await
     }
 }

@@ -101,16 +101,13 @@ impl ProjectAdmin {
         self.rest.store.read(self.authority(), block).await
     }
 
-    /// Runs `block` in a transaction with the caller's rights; here, no key is believed any more to be
-    /// what it was before.
+    /// Runs `block` in a transaction with the caller's rights, after which keys may be others.
     pub(super) async fn write<T>(
         &self,
         block: impl AsyncFnOnce(&Tx, &Desk) -> Result<T, RestError>,
     ) -> Result<T, RestError> {
         let block = async |tx: &Tx| block(tx, &self.desk(tx).await?).await;
-        let written = self.rest.store.write(self.authority(), block).await;
-        self.rest.authenticator.watch().changed();
-        written
+        self.rest.changing(self.rest.store.write(self.authority(), block)).await
     }
 
     fn authority(&self) -> Authority<'_> {

@@ -12,7 +12,7 @@ use super::tenant::{Authority, Principal};
 use super::turns::{Turn, Turns};
 use super::tx::{Mode, Tx};
 use super::{StoreError, tls};
-use crate::config::{BACKGROUND_CONNECTIONS, DatabaseConfig, Pooler};
+use crate::config::{DatabaseConfig, Pooler};
 use crate::model::Secret;
 
 /// Postgres. Cheap to clone.
@@ -80,13 +80,13 @@ impl Store {
         Self::of(config, max_connections, Some(turns))
     }
 
-    /// A store on the same database with connections of its own, for what runs beside the calls:
-    /// neither waits for the other.
+    /// A store on the same database with so many connections of its own, for what runs beside the
+    /// calls: neither waits for the other.
     ///
     /// # Errors
     /// When the URL or the CA file cannot be read.
-    pub fn apart(config: &DatabaseConfig) -> Result<Self, ConnectError> {
-        Self::of(config, BACKGROUND_CONNECTIONS, None)
+    pub fn apart(config: &DatabaseConfig, connections: usize) -> Result<Self, ConnectError> {
+        Self::of(config, connections, None)
     }
 
     fn of(
@@ -177,7 +177,7 @@ impl Store {
     {
         let deadline = Instant::now() + self.0.patience;
         let _turn = self.turn(principal, deadline).await?;
-        let connection = tokio::time::timeout_at(deadline, self.queued(principal)).await;
+        let connection = tokio::time::timeout_at(deadline, self.queued()).await;
         let connection = connection.unwrap_or_else(|_| Err(StoreError::no_connection_in_time()))?;
         let tx = Tx::new(connection, self.0.tls.clone(), principal, mode, &self.0.limits).await?;
         match block(&tx).await {
@@ -206,14 +206,11 @@ impl Store {
         }
     }
 
-    /// A connection, unless too many wait for one. The server itself is never sent away: health is
-    /// asked by it.
-    async fn queued(&self, principal: Principal<'_>) -> Result<Object, StoreError> {
-        match (&self.0.turns, principal) {
-            (Some(turns), Principal::Tenant(_) | Principal::Platform) => {
-                turns.queue(self.connection()).await
-            }
-            _ => self.connection().await,
+    /// A connection, unless too many wait for one.
+    async fn queued(&self) -> Result<Object, StoreError> {
+        match &self.0.turns {
+            Some(turns) => turns.queue(self.connection()).await,
+            None => self.connection().await,
         }
     }
 

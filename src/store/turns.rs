@@ -88,7 +88,7 @@ impl Turns {
             turns: Arc::new(Semaphore::new(self.per_project)),
             calls: 0,
         });
-        if found.calls > self.per_project.saturating_mul(WAITING) {
+        if found.calls >= self.per_project.saturating_mul(1 + WAITING) {
             return Err(StoreError::Busy(Crowd::Project));
         }
         found.calls += 1;

@@ -43,13 +43,15 @@ impl Knowledge {
         *self = Self::default();
     }
 
-    /// Learns what a look at `now` gave, which began where the last one was.
-    pub(super) fn learn(&mut self, news: KeyNews, now: Instant) {
+    /// Learns what a look at `now` gave, which began where the last one was. Gives whether it is the
+    /// first of which anything is known: what was read before may have changed before it, unseen.
+    pub(super) fn learn(&mut self, news: KeyNews, now: Instant) -> bool {
         let KeyNews { moment, changes } = news;
         if self.last.as_ref().is_some_and(|last| !moment.includes(last)) {
             // Another server, or one that was set back: what was counted there means nothing here.
             self.forget();
         }
+        let anew = self.newer.is_none();
         if let Some(chapter) = &mut self.newer {
             chapter.add(&changes);
         }
@@ -57,6 +59,12 @@ impl Knowledge {
             self.older = self.newer.replace(Chapter::new(moment.clone(), now));
         }
         self.last = Some(moment);
+        anew
+    }
+
+    /// Whether all changes of `key` since it was read are known, and there is none.
+    pub(super) fn covers(&self, key: &KeyRecord) -> bool {
+        self.reaches(&key.as_of) && !self.is_superseded(key)
     }
 
     /// Whether all changes are known that were not seen at `as_of`.
@@ -130,13 +138,15 @@ mod tests {
             (record(&self.moment()), self.changes.len())
         }
 
-        fn look(&self, knowledge: &mut Knowledge, now: Instant) {
+        /// Gives whether those who follow the changes are told.
+        fn look(&self, knowledge: &mut Knowledge, now: Instant) -> bool {
             let (moment, last) = (self.moment(), knowledge.last());
             let fresh = |xid: &&u64| last.is_some_and(|last| !last.saw(**xid));
             let changes = self.changes.iter().filter(fresh);
             let changes = changes.map(|&xid| KeyChange { project: PROJECT, key: Some(KEY), xid });
-            let news = KeyNews { moment, changes: changes.collect() };
-            knowledge.learn(news, now);
+            let changes: Vec<_> = changes.collect();
+            let changed = !changes.is_empty();
+            knowledge.learn(KeyNews { moment, changes }, now) || changed
         }
     }
 
@@ -148,15 +158,13 @@ mod tests {
         serde_json::from_value(record).unwrap()
     }
 
-    fn holds(knowledge: &Knowledge, key: &KeyRecord) -> bool {
-        knowledge.reaches(&key.as_of) && !knowledge.is_superseded(key)
-    }
-
     #[derive(Clone, Debug)]
     enum Step {
         Begin,
         Commit(usize),
         LookUp,
+        /// A stream is opened.
+        Follow,
         /// The changes are read, so many seconds after the last time.
         Look(u64),
         Forget,
@@ -167,6 +175,7 @@ mod tests {
             3 => Just(Step::Begin),
             3 => any::<usize>().prop_map(Step::Commit),
             3 => Just(Step::LookUp),
+            2 => Just(Step::Follow),
             4 => prop_oneof![Just(0), 1..600_u64].prop_map(Step::Look),
             1 => Just(Step::Forget),
         ]
@@ -178,7 +187,8 @@ mod tests {
             steps in proptest::collection::vec(step(), 1..80),
         ) {
             let mut world = World { next: 3, ..World::default() };
-            let (mut knowledge, mut looked_up) = (Knowledge::default(), Vec::new());
+            let mut knowledge = Knowledge::default();
+            let (mut looked_up, mut followers) = (Vec::new(), Vec::new());
             let mut now = Instant::now();
             for step in steps {
                 match step {
@@ -188,16 +198,23 @@ mod tests {
                     }
                     Step::Commit(which) => world.commit(which),
                     Step::LookUp => looked_up.push(world.look_up()),
+                    Step::Follow => followers.push(world.look_up()),
                     Step::Forget => knowledge.forget(),
                     Step::Look(seconds) => {
                         now += Duration::from_secs(seconds);
-                        world.look(&mut knowledge, now);
+                        let told = world.look(&mut knowledge, now);
+                        for follower in &mut followers {
+                            if told && !knowledge.covers(&follower.0) {
+                                *follower = world.look_up();
+                            }
+                            prop_assert_eq!(follower.1, world.changes.len(), "{:?}", follower.0);
+                        }
                         for (key, seen) in &looked_up {
                             let stale = *seen < world.changes.len();
-                            prop_assert!(!(stale && holds(&knowledge, key)), "{key:?}");
+                            prop_assert!(!(stale && knowledge.covers(key)), "{key:?}");
                         }
                         let (fresh, _) = world.look_up();
-                        prop_assert!(holds(&knowledge, &fresh), "{fresh:?}");
+                        prop_assert!(knowledge.covers(&fresh), "{fresh:?}");
                     }
                 }
             }
@@ -214,13 +231,13 @@ mod tests {
         for _ in 0..key_cache::TTL.as_secs() {
             now += Duration::from_secs(1);
             later.look(&mut knowledge, now);
-            assert!(holds(&knowledge, &key));
+            assert!(knowledge.covers(&key));
         }
         for _ in 0..3 {
             now += CHAPTER;
             later.look(&mut knowledge, now);
         }
-        assert!(!holds(&knowledge, &key), "what is older than all that is known");
+        assert!(!knowledge.covers(&key), "what is older than all that is known");
     }
 
     #[test]
@@ -238,7 +255,7 @@ mod tests {
             knowledge.learn(KeyNews { moment: before.clone(), changes: vec![] }, Instant::now());
             let changes = vec![KeyChange { project, key, xid: 5 }];
             knowledge.learn(KeyNews { moment: after.clone(), changes }, Instant::now());
-            assert_eq!(holds(&knowledge, &record(&before)), holds_on);
+            assert_eq!(knowledge.covers(&record(&before)), holds_on);
         }
     }
 
@@ -247,8 +264,8 @@ mod tests {
         let mut knowledge = Knowledge::default();
         let [old, new]: [Moment; 2] = ["1/30:30:", "2/40:40:"].map(|text| text.parse().unwrap());
         knowledge.learn(KeyNews { moment: old.clone(), changes: vec![] }, Instant::now());
-        assert!(holds(&knowledge, &record(&old)));
+        assert!(knowledge.covers(&record(&old)));
         knowledge.learn(KeyNews { moment: new.clone(), changes: vec![] }, Instant::now());
-        assert!(!holds(&knowledge, &record(&old)) && holds(&knowledge, &record(&new)));
+        assert!(!knowledge.covers(&record(&old)) && knowledge.covers(&record(&new)));
     }
 }

@@ -56,7 +56,7 @@ struct Known {
     looked_at: Option<OffsetDateTime>,
     /// What is older vouches for nothing: something was changed here.
     floor: Option<Instant>,
-    /// When changes were learned last, or that there may have been some.
+    /// When changes were learned last.
     learned: Option<Instant>,
 }
 
@@ -114,9 +114,9 @@ impl KeyWatch {
         [known.floor, known.learned].into_iter().flatten().any(|moment| moment >= began)
     }
 
-    /// Whether `key` is known to have changed since it was read.
-    pub(super) fn is_superseded(&self, key: &KeyRecord) -> bool {
-        self.read().knowledge.is_superseded(key)
+    /// Whether all changes of `key` since it was read are known, and there is none.
+    pub(super) fn covers(&self, key: &KeyRecord) -> bool {
+        self.read().knowledge.covers(key)
     }
 
     /// Learns of changes for as long as this is kept.

@@ -57,7 +57,7 @@ impl KeyWatch {
         }
     }
 
-    /// Reads once, from `began` on; gives whether there were changes.
+    /// Reads once, from `began` on; gives whether there were changes, or may have been before.
     async fn look(&self, began: Instant) -> Result<bool, StoreError> {
         let at = self.clock.now();
         let since = self.since(at);
@@ -68,12 +68,16 @@ impl KeyWatch {
         let changed = !news.changes.is_empty();
         let mut known = self.write();
         let now = Instant::now();
-        if changed || !known.knowledge.reaches(&news.moment) {
+        let anew = known.knowledge.learn(news, now);
+        if changed {
             known.learned = Some(now);
         }
-        known.knowledge.learn(news, now);
         (known.looked, known.looked_at) = (Some(began), Some(at));
-        Ok(changed)
+        drop(known);
+        if anew {
+            self.changed();
+        }
+        Ok(changed || anew)
     }
 
     /// Where the look that begins at `now` takes up.
@@ -100,6 +104,8 @@ impl KeyWatch {
         }
         let since = *trouble.get_or_insert(began);
         if since.elapsed() >= BLIND && !self.news.borrow().blind {
+            // What has become too much to read in time is not read any more.
+            self.write().knowledge.forget();
             self.tell(News { blind: true });
         }
     }

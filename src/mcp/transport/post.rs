@@ -3,11 +3,11 @@
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::Response;
+use axum::http::{HeaderMap, Response};
 
 use super::headers::{check_content_type, check_single, protocol_version, refusal};
 use super::{Transport, batch, body, legacy, modern};
-use crate::access::Caller;
+use crate::access::{AuthError, Caller};
 use crate::mcp::wire::meta::Envelope;
 use crate::mcp::wire::{Era, Message, Posted, RpcError};
 
@@ -18,12 +18,15 @@ pub(super) async fn handler(
     request: Request,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let message = match receive(&transport, &parts.headers, body).await {
-        Ok(Posted::One(message)) => message,
-        Ok(Posted::Batch(messages)) => {
+    let (posted, caller) = match receive(&transport, &caller, &parts.headers, body).await {
+        Ok(received) => received,
+        Err(error) => return refusal(Era::Legacy, None, error),
+    };
+    let message = match posted {
+        Posted::One(message) => message,
+        Posted::Batch(messages) => {
             return batch::answer(transport, caller, &parts, messages).await;
         }
-        Err(error) => return refusal(Era::Legacy, None, error),
     };
     let params = match &message {
         Message::Request { params, .. } => params.as_deref(),
@@ -36,12 +39,20 @@ pub(super) async fn handler(
     }
 }
 
+/// What is posted, and who the caller is once all of it is there: who sends slowly may have lost the key
+/// meanwhile.
 async fn receive(
     transport: &Transport,
-    headers: &axum::http::HeaderMap,
+    caller: &Caller,
+    headers: &HeaderMap,
     body: Body,
-) -> Result<Posted, RpcError> {
+) -> Result<(Posted, Caller), RpcError> {
     check_single(headers)?;
     check_content_type(headers)?;
-    Posted::parse(&body::read(body, transport.max_body_bytes).await?)
+    let body = body::read(body, transport.max_body_bytes).await?;
+    let again = transport.authenticator.again(caller).await.map_err(|error| match error {
+        AuthError::Store(_) => RpcError::unavailable(),
+        _ => RpcError::key_ended(),
+    })?;
+    Ok((Posted::parse(&body)?, again))
 }

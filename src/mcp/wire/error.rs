@@ -110,6 +110,11 @@ impl RpcError {
         Self::new(401, -32600, message)
     }
 
+    /// The caller's key was good when the request began, and is no more.
+    pub fn key_ended() -> Self {
+        Self::new(401, -32600, "this API key was revoked, or has expired")
+    }
+
     /// The parameters are not those of the method.
     pub fn invalid_params(message: impl Into<String>) -> Self {
         Self::new(200, -32602, message)

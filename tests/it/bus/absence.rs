@@ -54,7 +54,7 @@ async fn of_many_who_listen_while_the_database_is_silent_none_waits_for_a_failur
     let url = format!("postgresql://a:b@{}/c", silent.local_addr().unwrap());
     let variables = [("DATABASE_URL", &*url), ("DB_ACQUIRE_TIMEOUT_MS", "500")];
     let config = DatabaseConfig::read_alone(Variables::of(variables)).unwrap();
-    let bus = Bus::new(Store::apart(&config).unwrap(), None, Clock::default(), Box::new(|_| {}));
+    let bus = Bus::new(Store::apart(&config, 3).unwrap(), None, Clock::default(), Box::new(|_| {}));
     let start = Instant::now();
     let listening = join_all((0..50).map(|_| bus.listen(ProjectId(uuid())))).await;
     for refused in listening {

@@ -64,7 +64,7 @@ impl Replica {
         let orders = Arc::new(Mutex::new(Vec::new()));
         let obeyed = orders.clone();
         let obey = Box::new(move |order: &Signal| obeyed.lock().unwrap().push(order.clone()));
-        let bus = Arc::new(Bus::new(Store::apart(&config).unwrap(), wakes, clock, obey));
+        let bus = Arc::new(Bus::new(Store::apart(&config, 3).unwrap(), wakes, clock, obey));
         let drained = CancellationToken::new();
         let (kept, until) = (bus.clone(), drained.clone());
         tokio::spawn(async move { kept.keep(&until).await });

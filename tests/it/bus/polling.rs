@@ -61,7 +61,7 @@ async fn nobody_asks_while_nobody_is_there() {
 async fn it_ends_with_the_process() {
     let database = Database::new().await;
     let config = Variables::of([("DATABASE_URL", database.url(Login::Server))]);
-    let store = Store::apart(&DatabaseConfig::read_alone(config).unwrap()).unwrap();
+    let store = Store::apart(&DatabaseConfig::read_alone(config).unwrap(), 3).unwrap();
     let bus = Bus::new(store, None, Clock::default(), Box::new(|_| {}));
     let drained = tokio_util::sync::CancellationToken::new();
     let _attending = bus.attend();

@@ -1,9 +1,12 @@
 //! Looking up keys.
 
 use futures_util::future::join_all;
+use mbmcp::access::key::ApiKey;
+use mbmcp::model::Entropy;
 use serde_json::json;
+use tokio::task::JoinSet;
 
-use crate::harness::{Database, Login, Server, eventually};
+use crate::harness::{Client, Database, Login, Reply, Server, eventually};
 
 #[tokio::test]
 async fn fifty_callers_with_a_key_that_is_not_cached_make_one_look_up() {
@@ -47,4 +50,35 @@ async fn a_look_up_that_failed_is_not_remembered() {
     assert_eq!(status().await, 503);
     owner.batch_execute("rollback").await.unwrap();
     assert_eq!(status().await, 400, "the key is good; a session is missing");
+}
+
+#[tokio::test]
+async fn look_ups_stand_in_no_endless_queue_and_the_server_is_ready_meanwhile() {
+    let database = Database::new().await;
+    let variables = [
+        ("DB_MAX_CONNECTIONS", "1"),
+        ("DB_ACQUIRE_TIMEOUT_MS", "9000"),
+        ("DB_LOCK_TIMEOUT_MS", "8000"),
+    ];
+    let server = Server::with(&database, &variables).await;
+    let owner = database.connect(Login::Owner).await;
+    owner.batch_execute("begin; lock table api_keys").await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut calls = JoinSet::new();
+    for number in 0..40 {
+        let key = ApiKey::generate(&Entropy::default(), false).unwrap();
+        let client = Client::over(http.clone(), &format!("{}/mcp", server.url), key.reveal());
+        let call = client.nothing().header("x-forwarded-for", format!("192.0.2.{number}"));
+        calls.spawn(Reply::of(call));
+    }
+    // One has the connection, 32 wait for it.
+    for _ in 0..40 - 33 {
+        let reply = calls.join_next().await.unwrap().unwrap();
+        assert_eq!(reply.status, 503, "{}", reply.text);
+        assert_eq!(reply.headers["retry-after"], "1");
+    }
+    let ready = http.get(format!("{}/ready", server.url)).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+    owner.batch_execute("rollback").await.unwrap();
+    assert!(calls.join_all().await.iter().all(|reply| reply.status == 401));
 }

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 use super::DEADLINE;
 use super::fleet::{Fleet, WAYS, Way};
 use super::load::{Load, judged};
-use crate::harness::{Events, TestKey, revocations};
-use crate::mcp::listen::listen;
+use crate::harness::{Client, Events, TestKey, revocations};
+use crate::mcp::listen::{listen, listening};
 
 /// What is the matter with Redis, or with a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,20 @@ fn watch(mut events: Events) -> JoinHandle<Instant> {
     })
 }
 
+/// Opens streams until the key is refused; gives when each has ended.
+async fn opened(client: Client) -> Vec<JoinHandle<Instant>> {
+    let mut streams = Vec::new();
+    loop {
+        let lists = json!({ "toolsListChanged": true });
+        let response = listening(&client.modern(), &json!(1), &lists).send().await.unwrap();
+        match response.status().as_u16() {
+            200 => streams.push(watch(Events::of(response))),
+            401 => return streams,
+            other => panic!("{other}"),
+        }
+    }
+}
+
 /// Three keys are revoked, each in another way.
 async fn turn(fleet: &mut Fleet, state: State, refused: &mut Figures, closed: &mut Figures) {
     let mut keys = Vec::new();
@@ -96,14 +110,16 @@ async fn turn(fleet: &mut Fleet, state: State, refused: &mut Figures, closed: &m
     if state == State::Back {
         fleet.redis.freeze();
     }
+    let new = if state == State::Restarted { Some(fleet.replica().await) } else { None };
+    let opening = new.iter().flat_map(|new| keys.iter().map(|used| fleet.client(new, &used.key)));
+    let opening: Vec<_> = opening.map(|client| tokio::spawn(opened(client))).collect();
     let revoking = WAYS.iter().zip(&keys).map(|(&way, used)| fleet.revoke(way, used.key.id));
     let revoked = join_all(revoking).await;
     if state == State::Back {
         fleet.redis.thaw();
     }
     let mut restarted = Vec::new();
-    if state == State::Restarted {
-        let new = fleet.replica().await;
+    if let Some(new) = new {
         restarted.extend(keys.iter().map(|used| Load::on(&fleet.client(&new, &used.key))));
         fleet.servers.push(new);
     }
@@ -111,6 +127,12 @@ async fn turn(fleet: &mut Fleet, state: State, refused: &mut Figures, closed: &m
     tokio::time::sleep_until((last + DEADLINE + Duration::from_millis(300)).into()).await;
 
     let restarted = join_all(restarted.into_iter().map(Load::stop)).await;
+    for (ends, (_, committed)) in join_all(opening).await.into_iter().zip(&revoked) {
+        for end in ends.unwrap() {
+            let end = end.await.unwrap().saturating_duration_since(*committed);
+            assert!(end < DEADLINE, "on a replica that is new: {end:?}");
+        }
+    }
     for (shots, (_, committed)) in restarted.iter().zip(&revoked) {
         let late = shots.iter().filter(|shot| shot.sent > *committed + DEADLINE);
         assert!(late.clone().count() > 0 && late.clone().all(|shot| shot.status == 401));

@@ -8,7 +8,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::DEADLINE;
-use crate::harness::{Client, eventually};
+use super::fleet::Fleet;
+use crate::harness::{Client, TestKey, eventually};
 
 /// Between two calls: with some reserve for …
 const BEAT: Duration = Duration::from_millis(17);
@@ -61,6 +62,16 @@ impl Load {
         assert!(time < SLOWEST * count.try_into().unwrap(), "only {count} calls in {time:?}");
         shots
     }
+}
+
+/// `key` in use on all replicas, so that what they remember could be believed.
+pub async fn busy(fleet: &Fleet, key: &TestKey) -> Vec<Load> {
+    let loads = fleet.servers.iter().map(|server| Load::on(&fleet.client(server, key)));
+    let loads: Vec<_> = loads.collect();
+    for load in &loads {
+        load.let_in(20).await;
+    }
+    loads
 }
 
 async fn call(client: Client, shots: Arc<Mutex<Vec<Shot>>>, stopped: CancellationToken) {

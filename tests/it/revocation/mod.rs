@@ -8,6 +8,7 @@ mod load;
 mod operator;
 mod reasons;
 mod refills;
+mod slow_bodies;
 mod streams;
 
 use std::time::Duration;

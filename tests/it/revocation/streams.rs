@@ -119,3 +119,18 @@ async fn a_stream_goes_on_while_its_key_may_do_what_it_could() {
     };
     assert!(timeout(DEADLINE * 10, told).await.unwrap(), "it has ended");
 }
+
+#[tokio::test]
+async fn a_stream_whose_key_is_revoked_before_anything_is_known_of_changes_ends_too() {
+    let database = Database::new().await;
+    let server = Server::on(&database).await;
+    let (key, superuser) = (database.editor("a").await, database.connect(Login::Superuser).await);
+    let changes = "execute on function app.read_key_changes(text)";
+    superuser.batch_execute(&format!("revoke {changes} from app_server")).await.unwrap();
+    let lists = json!({ "toolsListChanged": true });
+    let stream = listen(&server.client(&key).modern(), lists).await;
+    let sql = "update api_keys set revoked_at = now() where id = $1";
+    superuser.execute(sql, &[&key.id.0]).await.unwrap();
+    superuser.batch_execute(&format!("grant {changes} to app_server")).await.unwrap();
+    end(vec![("a subscription", stream)], Instant::now()).await;
+}
