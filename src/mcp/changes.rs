@@ -67,6 +67,12 @@ impl Wishes {
         }
     }
 
+    /// The same of who may not read.
+    #[must_use]
+    pub fn without_resources(self) -> Self {
+        Self { resources: false, uris: BTreeMap::new(), ..self }
+    }
+
     /// What `heard` means to the user `user`, each change once.
     #[must_use]
     pub fn of(&self, heard: &[Heard], user: UserId) -> BTreeSet<Change> {

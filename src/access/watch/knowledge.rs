@@ -145,8 +145,8 @@ mod tests {
             let changes = self.changes.iter().filter(fresh);
             let changes = changes.map(|&xid| KeyChange { project: PROJECT, key: Some(KEY), xid });
             let changes: Vec<_> = changes.collect();
-            let changed = !changes.is_empty();
-            knowledge.learn(KeyNews { moment, changes }, now) || changed
+            let told = !changes.is_empty();
+            knowledge.learn(KeyNews { moment, changes }, now) || told
         }
     }
 

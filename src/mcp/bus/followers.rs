@@ -18,9 +18,10 @@ type Name = (StreamId, ProjectId);
 pub(super) struct Followers(Mutex<BTreeMap<Name, Followed>>);
 
 /// A stream that is followed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Followed {
     news: watch::Sender<()>,
+    followers: usize,
     /// As it was seen last, if it was.
     seen: Option<Seen>,
 }
@@ -46,14 +47,11 @@ impl Followers {
         attendance: Attendance,
     ) -> Follow {
         let name = (stream, project);
-        let news = match self.lock().entry(name) {
-            std::collections::btree_map::Entry::Occupied(known) => known.get().news.subscribe(),
-            std::collections::btree_map::Entry::Vacant(new) => {
-                let (news, receiver) = watch::channel(());
-                new.insert(Followed { news, seen: None });
-                receiver
-            }
-        };
+        let mut followers = self.lock();
+        let followed = followers.entry(name).or_default();
+        followed.followers += 1;
+        let news = followed.news.subscribe();
+        drop(followers);
         Follow { name, news, followers: self.clone(), _attendance: attendance }
     }
 
@@ -109,7 +107,9 @@ impl Follow {
 impl Drop for Follow {
     fn drop(&mut self) {
         let mut followers = self.followers.lock();
-        if followers.get(&self.name).is_some_and(|followed| followed.news.receiver_count() <= 1) {
+        let Some(followed) = followers.get_mut(&self.name) else { return };
+        followed.followers -= 1;
+        if followed.followers == 0 {
             followers.remove(&self.name);
         }
     }
@@ -171,6 +171,16 @@ mod tests {
         followers.wake(&[STREAM]);
         assert!(has_news(&mut own));
         drop(own);
+        assert!(followers.lock().is_empty());
+    }
+
+    #[test]
+    fn of_two_who_leave_at_once_nothing_stays() {
+        let followers = Arc::new(Followers::default());
+        let both = [follow(&followers, PROJECT), follow(&followers, PROJECT)];
+        // Their ends of the channel are dropped behind the lock.
+        let _ends = both.each_ref().map(|one| one.news.clone());
+        drop(both);
         assert!(followers.lock().is_empty());
     }
 }

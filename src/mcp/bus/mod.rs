@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub use attendance::Attendance;
 pub use followers::Follow;
 pub use listeners::{Heard, Listener, MAX_WAITING};
+pub(super) use poller::MAX_ABSENCE;
 
 use crate::model::{Clock, ProjectId, Signal, StreamId};
 use crate::store::kv::{Hint, Wakes};

@@ -19,7 +19,8 @@ const IDLE_PERIOD: Duration = Duration::from_mins(1);
 /// after one that took longer.
 const GAP: Duration = Duration::from_millis(10);
 /// After this long without a read, signals may have been purged before they were read.
-const MAX_ABSENCE: Duration = SIGNALS_KEPT.saturating_sub(Duration::from_mins(1));
+pub(in crate::mcp) const MAX_ABSENCE: Duration =
+    SIGNALS_KEPT.saturating_sub(Duration::from_mins(1));
 
 /// How far it was read.
 #[derive(Debug, Default)]

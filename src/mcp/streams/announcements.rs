@@ -2,26 +2,26 @@
 //! basic/transports, listening for messages from the server).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
+use super::replay::Stored;
 use super::{EventId, Outgoing, Replay, Stream};
 use crate::access::Caller;
 use crate::mcp::Service;
-use crate::mcp::bus::{Heard, Listener};
+use crate::mcp::bus::{Heard, Listener, MAX_ABSENCE};
 use crate::mcp::changes::{Change, Wishes};
 use crate::mcp::dispatch::find_session;
-use crate::mcp::wire::{RpcError, render};
-use crate::model::SignalKind;
-use crate::store::StoreError;
+use crate::mcp::wire::{RpcError, render, version};
+use crate::model::{Right, SignalKind};
 use crate::store::pg::{sessions, signals, streams};
+use crate::store::{StoreError, Tx};
 
-/// What is heard before the connection that broke was noticed to be, besides.
+/// How long what was committed may not have been heard yet.
 const OVERLAP: time::Duration = time::Duration::seconds(5);
-/// The most signals that become messages at once.
-const AT_ONCE: usize = 1000;
+/// The most signals that become messages at once, and that are read back one by one.
+const AT_ONCE: u16 = 1000;
 
 /// The stream of one session's announcements. Only the newest of a session says anything, wherever
 /// it is; dropped, its row is closed.
@@ -29,9 +29,10 @@ pub struct Announcements {
     service: Arc<Service>,
     caller: Caller,
     session: String,
-    version: String,
     /// What the client missed of an older one.
     missed: Option<Replay>,
+    /// What the client is told behind that: earlier, it would resume this one and not the older.
+    beginning: Option<EventId>,
     stream: Arc<Stream>,
     unread: mpsc::Receiver<Outgoing>,
     listener: Listener,
@@ -39,7 +40,8 @@ pub struct Announcements {
 }
 
 impl Announcements {
-    /// Opens the stream of `session`; behind `older`, if the client resumes one.
+    /// Opens the stream of `session`; behind `older`, if the client resumes one. With it, the
+    /// session's version of the protocol.
     ///
     /// # Errors
     /// 404 when the session is not the caller's or has ended.
@@ -48,47 +50,45 @@ impl Announcements {
         caller: Caller,
         session: &str,
         older: Option<(Replay, streams::Found)>,
-    ) -> Result<Self, RpcError> {
+    ) -> Result<(Self, String), RpcError> {
         let listener = service.bus.listen(caller.tenant().project()).await?;
-        let (stream, unread) = service.begin_stream(&caller)?;
-        let opened = service.open_stream(&caller, session, None, &stream).await?;
-        let version = opened.protocol_version;
         let wishes =
             service.wishes(&caller, session).await?.ok_or_else(RpcError::session_unknown)?;
-        let session = session.to_owned();
-        let (missed, since) = match older {
-            Some((replay, found)) => {
-                (Some(replay), Some(quiet_since(&found, service.streams.leases.lease())))
-            }
-            None => (None, None),
-        };
-        let this =
-            Self { service, caller, session, version, missed, stream, unread, listener, wishes };
+        let (stream, unread) = service.begin_stream(&caller)?;
+        let since = older.as_ref().map(|(_, found)| service.quiet_since(found));
+        let (session, missed) = (session.to_owned(), older.map(|(replay, _)| replay));
+        let beginning = None;
+        // There before its row is: whoever gives up from here on closes that.
+        let mut this =
+            Self { service, caller, session, missed, beginning, stream, unread, listener, wishes };
+        let opening = this.service.open_stream(&this.caller, &this.session, None, &this.stream);
+        let version = opening.await?.protocol_version;
+        this.beginning = version::has_priming(&version).then(|| this.stream.beginning());
         if let Some(since) = since {
             this.catch_up(since).await?;
         }
-        Ok(this)
+        Ok((this, version))
     }
 
-    /// The session's version of the protocol.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// Where a client resumes that has read nothing of it yet.
-    #[must_use]
-    pub fn beginning(&self) -> EventId {
-        self.stream.beginning()
-    }
-
-    /// The next message; `None` when the session has ended. May be dropped and asked for again.
+    /// The next message; `None` when the session has ended, or cannot be read now. May be dropped and
+    /// asked for again.
     pub async fn next(&mut self) -> Option<Outgoing> {
-        if let Some(missed) = &mut self.missed {
-            if let Some(message) = missed.stored().await {
-                return Some(message);
+        while let Some(missed) = &mut self.missed {
+            match missed.stored().await {
+                Ok(Stored::Next(message)) => return Some(message),
+                Ok(Stored::Nothing) => self.missed = None,
+                Ok(Stored::Purged) => {
+                    self.missed = None;
+                    self.say(&[Heard::Lost]);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what was missed cannot be read now");
+                    return None;
+                }
             }
-            self.missed = None;
+        }
+        if let Some(beginning) = self.beginning.take() {
+            return Some(Outgoing::Beginning(beginning));
         }
         loop {
             tokio::select! {
@@ -104,10 +104,11 @@ impl Announcements {
         }
     }
 
-    /// Says what `first` and all that waits behind it mean to the session, unless it has ended.
+    /// Says what `first` and all that waits behind it mean to the session, unless it has ended, or
+    /// cannot be read now: who resumes is told of it then.
     async fn hear(&mut self, first: Heard) -> bool {
         let mut heard = vec![first];
-        while heard.len() < AT_ONCE
+        while heard.len() < usize::from(AT_ONCE)
             && let Some(next) = self.listener.try_next()
         {
             heard.push(next);
@@ -122,7 +123,10 @@ impl Announcements {
             match self.service.wishes(&self.caller, &self.session).await {
                 Ok(Some(wishes)) => self.wishes = wishes,
                 Ok(None) => return false,
-                Err(error) => tracing::warn!(%error, "subscriptions cannot be read now"),
+                Err(error) => {
+                    tracing::warn!(%error, "subscriptions cannot be read now");
+                    return false;
+                }
             }
         }
         self.say(&heard);
@@ -136,14 +140,20 @@ impl Announcements {
         }
     }
 
-    /// Says what changed while the client had no stream.
+    /// Says what changed while the client had no stream: anything may have, after so long that
+    /// signals may be gone, and where there are more than are read.
     async fn catch_up(&self, since: OffsetDateTime) -> Result<(), RpcError> {
+        if self.service.ambient.clock.now() - since > MAX_ABSENCE {
+            self.say(&[Heard::Lost]);
+            return Ok(());
+        }
         let tenant = self.caller.tenant();
-        let missed =
-            self.service.store.read(tenant, async |tx| signals::since(tx, tenant, since).await);
-        let missed = missed.await.map_err(|error: StoreError| RpcError::from(error))?;
-        let heard: Vec<Heard> =
-            missed.into_iter().map(|signal| Heard::Signal(Arc::new(signal))).collect();
+        let read = async |tx: &Tx| signals::since(tx, tenant, since, AT_ONCE).await;
+        let missed: Result<_, StoreError> = self.service.store.read(tenant, read).await;
+        let heard = match missed? {
+            Some(missed) => missed.into_iter().map(|one| Heard::Signal(Arc::new(one))).collect(),
+            None => vec![Heard::Lost],
+        };
         self.say(&heard);
         Ok(())
     }
@@ -158,23 +168,28 @@ impl Drop for Announcements {
     }
 }
 
-/// From when on nobody may have heard what changed.
-fn quiet_since(older: &streams::Found, lease: Duration) -> OffsetDateTime {
-    let margin = if older.closed { OVERLAP } else { OVERLAP + lease };
-    older.alive_until - margin
-}
-
 impl Service {
+    /// From when on nobody may have heard for `older` what changed: what a call changes is there when
+    /// the call commits, and counts from before.
+    fn quiet_since(&self, older: &streams::Found) -> OffsetDateTime {
+        let heard_until = older.alive_until - OVERLAP - self.call_timeout;
+        if older.closed { heard_until } else { heard_until - self.streams.leases.lease() }
+    }
+
     /// What `session` wants to be told; `None` when it has ended.
     async fn wishes(&self, caller: &Caller, session: &str) -> Result<Option<Wishes>, RpcError> {
         let tenant = caller.tenant();
         let read = self.store.read(tenant, async |tx| {
-            find_session(tx, caller, session).await?;
-            Ok::<_, RpcError>(sessions::subscriptions(tx, tenant, session).await?)
+            let role = find_session(tx, caller, session).await?.role;
+            let uris = sessions::subscriptions(tx, tenant, session).await?;
+            Ok::<_, RpcError>(uris.map(|uris| (role, uris)))
         });
         let (offered, target) = (self.handler.capabilities(), |uri: &str| self.handler.target(uri));
         match read.await {
-            Ok(uris) => Ok(uris.map(|uris| Wishes::of_session(&offered, uris, target))),
+            Ok(found) => Ok(found.map(|(role, uris)| {
+                let wishes = Wishes::of_session(&offered, uris, target);
+                if caller.may(Right::Read, role) { wishes } else { wishes.without_resources() }
+            })),
             Err(error) if error == RpcError::session_unknown() => Ok(None),
             Err(error) => Err(error),
         }

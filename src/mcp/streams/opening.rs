@@ -52,7 +52,7 @@ impl Service {
             }
         });
         let found = opened.await?;
-        stream.opened();
+        stream.opened(row.kind);
         Ok(found)
     }
 

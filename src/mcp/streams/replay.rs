@@ -36,6 +36,16 @@ struct Look {
     events: Vec<StoredEvent>,
 }
 
+/// What is there already of a stream, behind what was given out.
+pub(super) enum Stored {
+    /// A message.
+    Next(Outgoing),
+    /// Nothing.
+    Nothing,
+    /// Not what there was.
+    Purged,
+}
+
 impl Replay {
     /// Goes on behind the message `after` of a stream of `session`; with it, whether that stream was the
     /// answer of a call, and when its writer was last known to live.
@@ -82,9 +92,8 @@ impl Replay {
     /// asked for again.
     pub async fn next(&mut self) -> Option<Outgoing> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                self.at.seq = event.seq;
-                return Some(Outgoing::Event(self.at, event.payload));
+            if let Some(message) = self.pop() {
+                return Some(message);
             }
             if self.ended {
                 return None;
@@ -104,17 +113,17 @@ impl Replay {
     }
 
     /// The same, but only what is there already.
-    pub async fn stored(&mut self) -> Option<Outgoing> {
-        if self.ready.is_empty() && !self.ended {
-            match self.look().await {
-                Ok(Some(look)) if !look.events.is_empty() => self.ready.extend(look.events),
-                Ok(_) => return None,
-                Err(error) => {
-                    tracing::warn!(%error, "a stream cannot be read now");
-                    return None;
-                }
+    pub(super) async fn stored(&mut self) -> Result<Stored, StoreError> {
+        if self.ready.is_empty() {
+            match self.look().await? {
+                Some(look) if !look.is_purged_behind(self.at) => self.ready.extend(look.events),
+                Some(_) | None => return Ok(Stored::Purged),
             }
         }
+        Ok(self.pop().map_or(Stored::Nothing, Stored::Next))
+    }
+
+    fn pop(&mut self) -> Option<Outgoing> {
         let event = self.ready.pop_front()?;
         self.at.seq = event.seq;
         Some(Outgoing::Event(self.at, event.payload))
@@ -128,21 +137,20 @@ impl Replay {
     /// Reads on, or waits until there is something to read. Gives what ends a stream that cannot be
     /// read to its end.
     async fn read(&mut self) -> Result<Option<Outgoing>, StoreError> {
-        let Some(Look { found, events }) = self.look().await? else {
+        let Some(look) = self.look().await? else {
             // Its session has ended.
             self.ended = true;
             return Ok(None);
         };
-        let next = self.at.seq + 1;
-        if events.first().is_some_and(|first| first.seq != next) {
+        let purged = look.is_purged_behind(self.at);
+        let Look { found, events } = look;
+        if purged {
             return Ok(Some(lost(&found, &RpcError::events_purged())));
         }
         if !events.is_empty() {
             self.ready.extend(events);
         } else if found.closed {
             self.ended = true;
-            let missing = next < found.next_seq;
-            return Ok(missing.then(|| lost(&found, &RpcError::events_purged())));
         } else if found.orphaned {
             self.bury(&found).await?;
         } else {
@@ -168,6 +176,17 @@ impl Replay {
             }
         }
         Ok(())
+    }
+}
+
+impl Look {
+    /// Whether what came behind `at` is gone.
+    fn is_purged_behind(&self, at: EventId) -> bool {
+        let next = at.seq + 1;
+        match self.events.first() {
+            Some(first) => first.seq != next,
+            None => self.found.closed && next < self.found.next_seq,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::{EventId, storable};
 use crate::mcp::wire::RpcError;
 use crate::model::StreamId;
 use crate::store::pg::events::NewEvent;
-use crate::store::pg::streams;
+use crate::store::pg::streams::{self, Kind};
 use crate::store::{StoreError, Tenant, Tx};
 
 /// How much a client may leave unread before it is cut off; it can resume.
@@ -27,6 +27,8 @@ pub const MAX_BYTES: usize = 8 << 20;
 pub enum Outgoing {
     /// A stored message, and where the stream goes on after it.
     Event(EventId, String),
+    /// Where a client resumes that has read nothing of the stream yet.
+    Beginning(EventId),
     /// An answer that could not be stored.
     Unstored(String),
     /// The connection ends; the stream does not.
@@ -47,10 +49,13 @@ pub struct Stream {
 
 struct State {
     phase: Phase,
-    /// What the writer has not taken yet.
-    pending: VecDeque<NewEvent>,
+    kind: Kind,
+    /// What the writer has not taken yet, and whether it is the last.
+    pending: VecDeque<(String, bool)>,
     /// Whether the writer knows that there is something to take.
     queued: bool,
+    /// The number of the last message that the writer has taken.
+    taken: i64,
     /// The number of the last message.
     last: i64,
     bytes: usize,
@@ -90,8 +95,10 @@ impl Stream {
         let (client, unread) = mpsc::channel(UNREAD);
         let state = State {
             phase: Phase::Waiting,
+            kind: Kind::Post,
             pending: VecDeque::new(),
             queued: false,
+            taken: 0,
             last: 0,
             bytes: 0,
             doubtful: false,
@@ -142,9 +149,10 @@ impl Stream {
     }
 
     /// Its row is there: what was said goes to the writer.
-    pub(super) fn opened(self: &Arc<Self>) {
+    pub(super) fn opened(self: &Arc<Self>, kind: Kind) {
         self.leases.hold(self.tenant.project(), self.id);
         let mut state = self.state();
+        state.kind = kind;
         if let Phase::Waiting = state.phase {
             state.phase = Phase::Open;
             self.queue(&mut state);
@@ -169,9 +177,7 @@ impl Stream {
 
     fn push(self: &Arc<Self>, state: &mut State, message: &str, last: bool) {
         state.last += 1;
-        let (project, user) = (self.tenant.project(), self.tenant.user());
-        let (stream, seq, payload) = (self.id, state.last, storable(message));
-        state.pending.push_back(NewEvent { project, user, stream, seq, payload, last });
+        state.pending.push_back((storable(message), last));
         self.queue(state);
     }
 
@@ -189,14 +195,17 @@ impl Stream {
     /// What the writer is to store next: at most `events`, and no more once there are `bytes`; and
     /// whether there is more.
     pub(super) fn take(&self, events: usize, bytes: usize) -> (Vec<NewEvent>, bool) {
+        let (project, user, stream) = (self.tenant.project(), self.tenant.user(), self.id);
         let mut state = self.state();
         let (mut taken, mut size) = (Vec::new(), 0);
         while taken.len() < events
             && size < bytes
-            && let Some(event) = state.pending.pop_front()
+            && let Some((payload, last)) = state.pending.pop_front()
         {
-            size += event.payload.len();
-            taken.push(event);
+            state.taken += 1;
+            let seq = state.taken;
+            size += payload.len();
+            taken.push(NewEvent { project, user, stream, seq, payload, last });
         }
         state.queued = !state.pending.is_empty();
         (taken, state.queued)
@@ -272,12 +281,18 @@ impl Stream {
         self.state().doubtful
     }
 
-    /// The writer has stored `event`, or may not: then the stream has ended elsewhere, or a newer one
-    /// of its session takes its place, and it is silent from now on.
+    /// The writer has stored `event`, or may not. Then the answer of a call has ended elsewhere; of two
+    /// GETs the newer takes the messages while it is there, and the number is the next one's.
     pub(super) fn note_stored(&self, event: &NewEvent, stored: bool) {
         let mut state = self.state();
         if !stored {
-            self.stop(&mut state);
+            match state.kind {
+                Kind::Post => self.stop(&mut state),
+                Kind::Get => {
+                    state.taken -= 1;
+                    state.last -= 1;
+                }
+            }
             return;
         }
         if !(event.last && state.doubtful) {
@@ -295,6 +310,10 @@ impl Stream {
 
     fn fail(&self, state: &mut State) {
         self.progress.send_modify(|progress| progress.failed = true);
+        if state.kind == Kind::Get {
+            // Its client resumes, and is told then.
+            state.client = None;
+        }
         self.stop(state);
     }
 
@@ -322,6 +341,12 @@ impl Stream {
     fn end(&self, state: &mut State) {
         self.stop(state);
         state.client = None;
+        self.leases.release(self.id);
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
         self.leases.release(self.id);
     }
 }

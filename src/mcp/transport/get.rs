@@ -49,19 +49,19 @@ async fn open(
             Some(Replay::of(service.clone(), caller.clone(), &session, after).await?)
         }
     };
-    let (source, version, beginning) = match resumed {
+    let (source, version) = match resumed {
         Some((replay, found)) if found.kind == Kind::Post => {
             let version = replay.version().to_owned();
-            (Source::Replay(Box::new(replay)), version, None)
+            (Source::Replay(Box::new(replay)), version)
         }
         older => {
-            let opened = Announcements::open(service.clone(), caller, &session, older).await?;
-            let (version, beginning) = (opened.version().to_owned(), opened.beginning());
-            (Source::Announcements(Box::new(opened)), version, Some(beginning))
+            let opening = Announcements::open(service.clone(), caller, &session, older);
+            let (announcements, version) = opening.await?;
+            (Source::Announcements(Box::new(announcements)), version)
         }
     };
     let stopping = transport.stopping.clone();
     let jitter = service.ambient.uuid()?.as_u64_pair().1;
-    let events = session_stream::events(source, &version, beginning, jitter, stopping);
+    let events = session_stream::events(source, &version, None, jitter, stopping);
     Ok(sse::response(events, ended))
 }

@@ -54,7 +54,7 @@ struct Connection {
 }
 
 /// The events of `source` for a client of `version`. `beginning` is where it resumes that has read
-/// nothing yet; `jitter` is any number.
+/// nothing yet, if `source` does not say so; `jitter` is any number.
 pub(super) fn events(
     source: Source,
     version: &str,
@@ -65,7 +65,7 @@ pub(super) fn events(
     let primed = version::has_priming(version);
     let mut ready = VecDeque::new();
     if let Some(beginning) = beginning.filter(|_| primed) {
-        ready.push_back(Sse::default().id(beginning.to_string()).retry_duration(RETRY).data(""));
+        ready.push_back(priming(beginning));
     }
     // A call of an older version lives as long as it runs.
     let ends = primed || source.can_move();
@@ -101,6 +101,10 @@ impl Connection {
                 self.resumable = true;
                 sse::message(message).id(id.to_string())
             }
+            Outgoing::Beginning(id) => {
+                self.resumable = true;
+                priming(id)
+            }
             Outgoing::Unstored(message) => sse::message(message),
             Outgoing::Reconnect => self.last(),
         }
@@ -111,4 +115,9 @@ impl Connection {
         self.ended = true;
         Sse::default().retry_duration(RETRY)
     }
+}
+
+/// An event without a message (2025-11-25, basic/transports, sending messages).
+fn priming(beginning: EventId) -> Sse {
+    Sse::default().id(beginning.to_string()).retry_duration(RETRY).data("")
 }

@@ -111,6 +111,7 @@ impl RpcError {
     }
 
     /// The caller's key was good when the request began, and is no more.
+    #[must_use]
     pub fn key_ended() -> Self {
         Self::new(401, -32600, "this API key was revoked, or has expired")
     }

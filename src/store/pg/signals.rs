@@ -15,10 +15,10 @@ statements! {
         "select snapshot, project_id, user_id, kind, target from app.read_signals($1)";
     ANNOUNCE = "signals.announce" (UUID, UUID, UUID, TEXT, TEXT)
         "insert into signals (project_id, id, user_id, kind, target) values ($1, $2, $3, $4, $5)";
-    SINCE = "signals.since" (UUID, TIMESTAMPTZ)
+    SINCE = "signals.since" (UUID, TIMESTAMPTZ, INT8)
         "select user_id, kind, target from signals where project_id = $1 and created_at >= $2 \
          and kind in ('resource_created', 'resource_updated', 'resource_deleted', \
-         'tools_changed', 'prompts_changed') order by created_at, id";
+         'tools_changed', 'prompts_changed') order by created_at, id limit $3";
 }
 
 /// What came since an earlier look.
@@ -63,7 +63,8 @@ pub async fn announce(
 }
 
 /// What happened to the memory and to what is offered in the caller's project since `time`, oldest
-/// first. What was being committed at `time` may have happened earlier.
+/// first; `None` when that is more than `most`. What was being committed at `time` may have happened
+/// earlier.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -71,9 +72,13 @@ pub async fn since(
     tx: &Tx,
     tenant: &Tenant,
     time: OffsetDateTime,
-) -> Result<Vec<Signal>, StoreError> {
-    let rows = tx.rows(&SINCE, &[&tenant.project().0, &time]).await?;
-    rows.iter().map(|row| signal(row, tenant.project())).collect()
+    most: u16,
+) -> Result<Option<Vec<Signal>>, StoreError> {
+    let rows = tx.rows(&SINCE, &[&tenant.project().0, &time, &(i64::from(most) + 1)]).await?;
+    if rows.len() > usize::from(most) {
+        return Ok(None);
+    }
+    rows.iter().map(|row| signal(row, tenant.project())).collect::<Result<_, _>>().map(Some)
 }
 
 fn signal(row: &Row, project: ProjectId) -> Result<Signal, StoreError> {

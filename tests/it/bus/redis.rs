@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use redis::{AsyncCommands as _, Client};
 use serde_json::json;
 
-use super::{BY_HINTS, Parts, Replica, commits, create, documents, next, redis_at, uuid};
+use super::{
+    BY_HINTS, Parts, Replica, commits, create, documents, fresh_stream, next, redis_at, soon, uuid,
+};
 use crate::harness::{Database, Login, PrivateRedis, Proxy, eventually, redis_url};
 
 #[tokio::test]
@@ -90,6 +92,13 @@ async fn forged_messages_are_heard_by_nobody_and_stop_nothing() {
     create(&database, &key, &["a.md".to_owned()], Duration::ZERO).await;
     assert_eq!(next(&mut listener).await.target, "a.md");
     assert!(replica.orders.lock().unwrap().is_empty());
+
+    // Of which Postgres knows nothing, so that only a hint can tell.
+    let stream = fresh_stream();
+    let mut follow = replica.bus.follow(key.tenant.project(), stream);
+    soon("the first look", follow.news()).await;
+    let _: u64 = redis.publish(&channel, say(json!({ "streams": [stream.0] }))).await.unwrap();
+    soon("the hint", follow.news()).await;
 }
 
 #[tokio::test]

@@ -202,14 +202,16 @@ async fn what_a_tenant_announces_all_replicas_read_and_later_he_himself() {
         assert_eq!(reader.told().await, []);
     }
     let since = async |place: &Place, time| {
-        place.reads(async |tx| signals::since(tx, &place.tenant, time).await).await
+        place.reads(async |tx| signals::since(tx, &place.tenant, time, 5).await).await
     };
-    let told = since(&place, before).await;
+    let told = since(&place, before).await.unwrap();
     let kinds: Vec<SignalKind> = told.iter().map(|signal| signal.kind).collect();
     assert_eq!(kinds, SignalKind::ALL[..5], "of the memory and of what is offered");
     assert!(told.iter().all(|signal| signal.project == tenant.project()));
-    assert_eq!(since(&place, now() + LONG).await, []);
-    assert_eq!(since(&theirs, before).await, []);
+    assert_eq!(since(&place, now() + LONG).await, Some(Vec::new()));
+    assert_eq!(since(&theirs, before).await, Some(Vec::new()));
+    place.writes(announce).await;
+    assert_eq!(since(&place, before).await, None, "more than are wanted");
 }
 
 #[tokio::test]

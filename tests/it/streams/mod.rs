@@ -1,5 +1,6 @@
 //! Streams of sessions: stored, resumed on any replica, fed by what happens anywhere.
 
+mod absence;
 mod announcements;
 mod batches;
 mod calls;
