@@ -88,7 +88,7 @@ async fn guesses_from_one_network_are_not_looked_up_beyond_the_limit_and_others_
 
 /// An agent goes on with keys that are good no more, or never were.
 #[tokio::test]
-async fn a_wrong_key_that_is_sent_again_and_again_is_charged_to_its_address_once() {
+async fn a_wrong_key_that_is_sent_again_and_again_uses_up_little_of_what_its_address_may() {
     let database = Database::new().await;
     let server = Server::on(&database).await;
     let (http, key) = (http(), database.editor("a").await);
@@ -100,15 +100,15 @@ async fn a_wrong_key_that_is_sent_again_and_again_is_charged_to_its_address_once
     let refused = async || (from(&key.key, "192.0.2.1").await == 401).then_some(());
     eventually("the refusal", refused).await;
     let (start, never) = (Instant::now(), made_up());
-    // Longer than one is believed to be wrong whatever happens.
-    while start.elapsed() < Duration::from_secs(6) {
+    // More than twice as long as one is believed to be wrong whatever happens.
+    while start.elapsed() < Duration::from_secs(11) {
         assert_eq!([from(&key.key, "192.0.2.1").await, from(&never, "192.0.2.1").await], [401; 2]);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for _ in 2..PER_MINUTE {
+    // The revocation may have been learned after the first look-up of each, and was reason for another.
+    for _ in 2 * 2..PER_MINUTE {
         assert_eq!(from(&made_up(), "192.0.2.1").await, 401);
     }
-    assert_eq!(from(&made_up(), "192.0.2.1").await, 429);
 }
 
 #[tokio::test]
