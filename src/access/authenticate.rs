@@ -8,7 +8,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use moka::Expiry;
 use moka::future::Cache;
 use tokio::task::JoinError;
 use tokio::time::Instant;
@@ -25,10 +24,11 @@ use crate::store::pg::keys::{self, KeyRecord};
 use crate::store::{Crowd, Store, StoreError};
 use crate::telemetry::call_log;
 
-/// How long a good key stays in the process's own memory, as far as it still holds.
-pub const KEPT_GOOD: Duration = Duration::from_mins(1);
-/// How long a wrong one is known to be wrong.
-pub const KEPT_WRONG: Duration = Duration::from_secs(5);
+/// How long what was looked up stays in the process's own memory, as far as it still holds. A wrong key is
+/// charged to its address for as long: who goes on with one uses up no more than that.
+pub const KEPT: Duration = Duration::from_mins(1);
+/// How long a wrong key is known to be wrong whatever has changed: keys change all the time.
+const KEPT_WRONG: Duration = Duration::from_secs(5);
 /// How many answers are kept there.
 const MAX_CACHED: u64 = 50_000;
 /// How long a key that was good is looked up although wrong ones come from its address too.
@@ -87,14 +87,16 @@ impl From<Refusal> for NotLookedUp {
 }
 
 /// What is remembered of a key that was presented.
-type Answer = Option<Remembered>;
-
-/// A good key.
 #[derive(Clone)]
-struct Remembered {
-    key: Arc<KeyRecord>,
-    /// When it was looked up, if that was done here.
-    began: Option<Instant>,
+enum Answer {
+    Good {
+        key: Arc<KeyRecord>,
+        /// When it was looked up, if that was done here.
+        began: Option<Instant>,
+    },
+    Wrong {
+        began: Instant,
+    },
 }
 
 /// Turns presented keys into callers.
@@ -109,20 +111,6 @@ pub struct Authenticator {
     pub(super) clock: Clock,
 }
 
-/// How long answers are kept.
-struct Keeping;
-
-impl Expiry<KeyHash, Answer> for Keeping {
-    fn expire_after_create(
-        &self,
-        _: &KeyHash,
-        answer: &Answer,
-        _: std::time::Instant,
-    ) -> Option<Duration> {
-        Some(if answer.is_some() { KEPT_GOOD } else { KEPT_WRONG })
-    }
-}
-
 impl Authenticator {
     /// An authenticator on `store`, with `shared` as the cache of all replicas if there is one; who
     /// guesses keys is stopped by `wrong`.
@@ -134,7 +122,7 @@ impl Authenticator {
         wrong: WrongKeys,
         clock: Clock,
     ) -> Self {
-        let builder = Cache::builder().max_capacity(MAX_CACHED).expire_after(Keeping);
+        let builder = Cache::builder().max_capacity(MAX_CACHED).time_to_live(KEPT);
         let once_good = Cache::builder().max_capacity(MAX_CACHED).time_to_live(REMEMBERED_GOOD);
         let (cache, once_good) = (builder.build(), once_good.build());
         Self { store, watch, shared, cache, once_good, wrong, clock }
@@ -193,12 +181,23 @@ impl Authenticator {
                 Some(answer) => answer,
                 None => self.look_up(hash, address).await?,
             };
-            let Some(Remembered { key, began }) = answer else { return Ok(None) };
-            if began.is_some_and(|began| began >= asked) || self.watch.holds(&key, began, asked) {
-                return Ok(Some(key));
+            match answer {
+                Answer::Good { key, began } if self.holds(&key, began, asked) => {
+                    return Ok(Some(key));
+                }
+                Answer::Wrong { began } if self.is_still_wrong(began, asked) => return Ok(None),
+                Answer::Good { .. } | Answer::Wrong { .. } => self.cache.invalidate(&hash).await,
             }
-            self.cache.invalidate(&hash).await;
         }
+    }
+
+    fn holds(&self, key: &KeyRecord, began: Option<Instant>, asked: Instant) -> bool {
+        began.is_some_and(|began| began >= asked) || self.watch.holds(key, began, asked)
+    }
+
+    /// Whether a key that was found wrong by a look-up from `began` on is not worth another one.
+    fn is_still_wrong(&self, began: Instant, asked: Instant) -> bool {
+        began + KEPT_WRONG > asked || !self.watch.has_learned_since(began)
     }
 
     /// Asks Redis, then Postgres. A key that turns out wrong is counted against its address, once
@@ -234,14 +233,16 @@ impl Authenticator {
         // A key that may be a guess is charged before it is looked up.
         let guess = address.filter(|_| !self.once_good.contains_key(&hash));
         let answer = match (self.load_shared(&hash).await, guess) {
-            (Some(remembered), _) => Some(remembered),
+            (Some(good), _) => good,
             (None, Some(address)) => self.load_charged(&hash, address).await?,
             (None, None) => self.load_stored(&hash).await?,
         };
         match (&answer, address) {
-            (Some(_), _) => self.once_good.insert(hash, ()).await,
-            (None, Some(address)) if guess.is_none() => self.wrong.count(address).await,
-            (None, _) => {}
+            (Answer::Good { .. }, _) => self.once_good.insert(hash, ()).await,
+            (Answer::Wrong { .. }, Some(address)) if guess.is_none() => {
+                self.wrong.count(address).await;
+            }
+            (Answer::Wrong { .. }, _) => {}
         }
         Ok(answer)
     }
@@ -249,27 +250,29 @@ impl Authenticator {
     async fn load_charged(&self, hash: &KeyHash, address: IpAddr) -> Result<Answer, NotLookedUp> {
         let look_up = self.wrong.begin(address).await?;
         let loaded = self.load_stored(hash).await;
-        if !matches!(loaded, Ok(None)) {
-            self.wrong.forgive(look_up).await;
+        if !matches!(loaded, Ok(Answer::Wrong { .. })) {
+            self.wrong.refund(look_up).await;
         }
         Ok(loaded?)
     }
 
     /// What Redis remembers, if that holds: it is not asked while nothing can.
-    async fn load_shared(&self, hash: &KeyHash) -> Answer {
+    async fn load_shared(&self, hash: &KeyHash) -> Option<Answer> {
         let shared = self.shared.as_ref().filter(|_| self.watch.is_current(Instant::now()))?;
         let key = Arc::new(shared.get(hash).await?);
         let holds = self.watch.holds(&key, None, Instant::now());
-        holds.then_some(Remembered { key, began: None })
+        holds.then_some(Answer::Good { key, began: None })
     }
 
     async fn load_stored(&self, hash: &KeyHash) -> Result<Answer, StoreError> {
-        let began = Some(Instant::now());
-        let Some(key) = keys::authenticate(&self.store, hash).await? else { return Ok(None) };
+        let began = Instant::now();
+        let Some(key) = keys::authenticate(&self.store, hash).await? else {
+            return Ok(Answer::Wrong { began });
+        };
         if let Some(shared) = &self.shared {
             shared.put(hash, &key).await;
         }
-        Ok(Some(Remembered { key: Arc::new(key), began }))
+        Ok(Answer::Good { key: Arc::new(key), began: Some(began) })
     }
 
     /// Revokes the key that `caller` presented, for good, and writes that down as the entry `id`.

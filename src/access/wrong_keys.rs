@@ -77,8 +77,8 @@ impl WrongKeys {
     }
 
     /// Takes the charge of `look_up` back: its key was good, or nobody can tell.
-    pub async fn forgive(&self, look_up: LookUp) {
-        self.limiter.give_back(&[look_up.limit], 1).await;
+    pub async fn refund(&self, look_up: LookUp) {
+        self.limiter.refund(&[look_up.limit], 1).await;
     }
 
     /// Counts a wrong key of this address that was looked up without a charge.
@@ -105,7 +105,7 @@ mod tests {
         for _ in 0..PER_MINUTE {
             assert_eq!(wrong.wait(mallory), None);
             let good = wrong.begin(neighbour).await.ok().unwrap();
-            wrong.forgive(good).await;
+            wrong.refund(good).await;
             drop(wrong.begin(mallory).await.ok().unwrap());
         }
         let refused = wrong.begin(mallory).await.err();

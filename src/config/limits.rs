@@ -11,9 +11,10 @@ const MAX_PER_ADDRESS: u64 = 10_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fallback {
     /// Each replica holds every limit for itself: of three, together at most three times as much is
-    /// let through.
+    /// let through. So it is too where somebody deletes from Redis what is counted there.
     Local,
-    /// Nothing is limited, but for wrong keys.
+    /// Nothing is limited, but for wrong keys. Whoever can write to Redis can lift limits, since
+    /// replicas count there alone.
     Allow,
 }
 

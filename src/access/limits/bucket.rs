@@ -56,6 +56,22 @@ impl Bucket {
         }
     }
 
+    /// What is counted in it, as its callers are told.
+    #[must_use]
+    pub fn contents(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "calls with this API key",
+            Self::Address(_) => "calls from your address",
+            Self::Initialize(_) => "sessions opened with this API key",
+            Self::WrongKeys(_) => "wrong API keys from your address",
+        }
+    }
+
+    /// Whether what is charged to it is often given back a moment later.
+    pub(super) fn is_provisional(&self) -> bool {
+        matches!(self, Self::WrongKeys(_))
+    }
+
     /// What all replicas know it by.
     pub(super) fn name(&self) -> String {
         let policy = self.policy();

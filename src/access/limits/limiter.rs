@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::bucket::Limit;
-use super::here::Here;
+use super::local::LocalWindows;
 use crate::config::Fallback;
 use crate::model::{Count, Quota};
 use crate::store::kv::RateLimits;
@@ -18,7 +18,7 @@ use crate::store::kv::rate_limit::{Charge, Unheard};
 /// through: a hiccup of Redis does not multiply a limit by the replicas.
 pub struct Limiter {
     shared: Option<RateLimits>,
-    here: Here,
+    local: LocalWindows,
     fallback: Fallback,
     /// Whether Redis did not answer the last time.
     alone: AtomicBool,
@@ -42,6 +42,8 @@ pub struct Standing {
 pub struct Denied {
     /// The limit that is reached.
     pub standing: Standing,
+    /// What it is a limit of.
+    pub contents: &'static str,
     /// How long to wait.
     pub wait: Duration,
 }
@@ -52,7 +54,7 @@ impl Limiter {
     pub fn new(shared: Option<RateLimits>, fallback: Fallback, window: Duration) -> Self {
         // What is not shared at all is never away.
         let fallback = if shared.is_some() { fallback } else { Fallback::Local };
-        Self { shared, here: Here::new(window), fallback, alone: AtomicBool::new(false) }
+        Self { shared, local: LocalWindows::new(window), fallback, alone: AtomicBool::new(false) }
     }
 
     /// Counts `cost` under each of `limits`, or under none: where one is reached, nothing is charged to
@@ -64,9 +66,9 @@ impl Limiter {
         if let Some(denied) = limits.iter().find_map(|limit| self.remembered(limit)) {
             return Err(denied);
         }
-        let here = self.take_here(limits, cost)?;
-        let counts = match self.ask(limits, cost.into()).await {
-            None => return Ok(here),
+        let local = self.take_local(limits, cost)?;
+        let counts = match self.ask(limits, cost).await {
+            None => return Ok(local),
             Some(Err(unheard)) => return self.take_alone(limits, cost, unheard),
             Some(Ok(counts)) => counts,
         };
@@ -74,24 +76,28 @@ impl Limiter {
         let Some(refused) = refused else {
             return Ok(limits.iter().zip(&counts).map(standing).collect());
         };
-        self.give_back_here(limits, cost);
+        self.refund_local(limits, cost);
         let taken = limits.iter().zip(&counts).filter(|(_, count)| count.taken);
         let taken: Vec<Limit> = taken.map(|(limit, _)| *limit).collect();
-        self.ask(&taken, -i64::from(cost)).await;
+        self.refund_shared(&taken, cost).await;
         Err(denied(refused))
     }
 
-    /// Counts `cost` less: it was taken and shall not count.
-    pub async fn give_back(&self, limits: &[Limit], cost: u32) {
-        self.give_back_here(limits, cost);
-        self.ask(limits, -i64::from(cost)).await;
+    /// Counts `cost` less: it was taken and shall not count. Who was refused meanwhile may have been
+    /// because of it.
+    pub async fn refund(&self, limits: &[Limit], cost: u32) {
+        self.refund_local(limits, cost);
+        self.refund_shared(limits, cost).await;
+        for limit in limits {
+            self.local.reopen(limit);
+        }
     }
 
     /// Whether `limit` is known here to be reached, without asking anyone.
     #[must_use]
     pub fn refuses(&self, limit: &Limit) -> Option<Denied> {
         self.remembered(limit).or_else(|| {
-            let count = self.here.take(limit, 0);
+            let count = self.local.take(limit, 0);
             let full = self.fallback == Fallback::Local && limit.quota.left(count.used) == 0;
             full.then(|| denied((limit, &Count { wait: count.reset, ..count })))
         })
@@ -100,7 +106,7 @@ impl Limiter {
     /// How much is left of each of `limits`, where that is known.
     pub async fn left(&self, limits: &[Limit]) -> Vec<Option<u32>> {
         if self.shared.is_none() {
-            let left = |limit: &Limit| limit.quota.left(self.here.take(limit, 0).used);
+            let left = |limit: &Limit| limit.quota.left(self.local.take(limit, 0).used);
             return limits.iter().map(|limit| Some(left(limit))).collect();
         }
         let Some(Ok(counts)) = self.ask(limits, 0).await else { return vec![None; limits.len()] };
@@ -109,19 +115,19 @@ impl Limiter {
     }
 
     fn remembered(&self, limit: &Limit) -> Option<Denied> {
-        Some(denied((limit, &self.here.full(limit)?)))
+        Some(denied((limit, &self.local.denial(limit)?)))
     }
 
     /// Counts in the windows of this process.
-    fn take_here(&self, limits: &[Limit], cost: u32) -> Result<Vec<Standing>, Denied> {
+    fn take_local(&self, limits: &[Limit], cost: u32) -> Result<Vec<Standing>, Denied> {
         let mut standings = Vec::with_capacity(limits.len());
         if self.fallback == Fallback::Allow {
             return Ok(standings);
         }
         for (at, limit) in limits.iter().enumerate() {
-            let count = self.here.take(limit, cost);
+            let count = self.local.take(limit, cost);
             if !count.taken {
-                self.give_back_here(&limits[..at], cost);
+                self.refund_local(&limits[..at], cost);
                 return Err(denied((limit, &count)));
             }
             standings.push(standing((limit, &count)));
@@ -140,34 +146,43 @@ impl Limiter {
         if self.fallback == Fallback::Allow {
             return Ok(Vec::new());
         }
-        let counts: Vec<Count> = limits.iter().map(|limit| self.here.alone(limit)).collect();
+        let counts: Vec<Count> = limits.iter().map(|limit| self.local.alone(limit)).collect();
         let refused = limits.iter().zip(&counts).find(|(_, count)| !count.taken);
         if let Some(refused) = refused {
-            self.give_back_here(limits, cost);
+            self.refund_local(limits, cost);
             return Err(denied(refused));
         }
         if unheard == Unheard::NotAsked {
             for limit in limits {
-                self.here.owe(limit, cost);
+                self.local.owe(limit, cost.into());
             }
         }
         Ok(limits.iter().zip(&counts).map(standing).collect())
     }
 
-    fn give_back_here(&self, limits: &[Limit], cost: u32) {
+    fn refund_local(&self, limits: &[Limit], cost: u32) {
         if self.fallback == Fallback::Local {
             for limit in limits {
-                self.here.give_back(limit, cost);
+                self.local.refund(limit, cost);
             }
         }
     }
 
-    /// What Redis counts; `None` where there is none.
-    async fn ask(&self, limits: &[Limit], cost: i64) -> Option<Result<Vec<Count>, Unheard>> {
+    /// Tells Redis so, now or with the next charge.
+    async fn refund_shared(&self, limits: &[Limit], cost: u32) {
+        if self.shared.is_some() {
+            for limit in limits {
+                self.local.owe(limit, -i64::from(cost));
+            }
+            self.ask(limits, 0).await;
+        }
+    }
+
+    /// What Redis counts when it was told what it is owed; `None` where there is none.
+    async fn ask(&self, limits: &[Limit], cost: u32) -> Option<Result<Vec<Count>, Unheard>> {
         let shared = self.shared.as_ref().filter(|_| !limits.is_empty())?;
         let charge = |limit: &Limit| {
-            // Whoever only looks or gives back tells nothing.
-            let owed = if cost > 0 { self.here.owed(limit) } else { 0 };
+            let owed = self.local.owed(limit, cost);
             Charge { name: limit.bucket.name(), quota: limit.quota, cost, owed }
         };
         let charges: Vec<Charge> = limits.iter().map(charge).collect();
@@ -175,11 +190,11 @@ impl Limiter {
         self.note(counts.is_err());
         match &counts {
             Ok(counts) if cost > 0 => {
-                limits.iter().zip(counts).for_each(|(limit, count)| self.here.learn(limit, count));
+                limits.iter().zip(counts).for_each(|(limit, count)| self.local.learn(limit, count));
             }
             Err(Unheard::NotAsked) => {
-                let untold = limits.iter().zip(&charges).filter(|(_, charge)| charge.owed > 0);
-                untold.for_each(|(limit, charge)| self.here.owe(limit, charge.owed));
+                let untold = limits.iter().zip(&charges).filter(|(_, charge)| charge.owed != 0);
+                untold.for_each(|(limit, charge)| self.local.owe(limit, charge.owed));
             }
             Ok(_) | Err(Unheard::NoAnswer) => {}
         }
@@ -207,16 +222,10 @@ impl Denied {
     /// What its caller is told.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let Standing { policy, quota, .. } = self.standing;
-        let what = match policy {
-            "key" => "calls with this API key",
-            "address" => "calls from your address",
-            "initialize" => "sessions opened with this API key",
-            _ => "wrong API keys from your address",
-        };
+        let (contents, quota) = (self.contents, self.standing.quota);
         let (limit, window) = (quota.limit, seconds(quota.window));
         let wait = seconds(self.wait);
-        format!("too many {what}: at most {limit} in {window} s; try again in {wait} s")
+        format!("too many {contents}: at most {limit} in {window} s; try again in {wait} s")
     }
 }
 
@@ -234,5 +243,5 @@ fn standing((limit, count): (&Limit, &Count)) -> Standing {
 fn denied((limit, count): (&Limit, &Count)) -> Denied {
     // What is left may be too little for a batch.
     let standing = Standing { reset: count.wait, ..standing((limit, count)) };
-    Denied { standing, wait: count.wait }
+    Denied { standing, contents: limit.bucket.contents(), wait: count.wait }
 }

@@ -36,11 +36,14 @@ impl Meter {
         Self(Arc::new(Inner { limiter, limits, initialize, reading: Mutex::default() }))
     }
 
-    /// Charges `cost` messages.
+    /// Charges `cost` messages. For none of them nobody is refused, whatever others did meanwhile.
     ///
     /// # Errors
     /// When a limit is reached; then none of them is charged.
     pub async fn charge(&self, cost: u32) -> Result<(), Denied> {
+        if cost == 0 {
+            return Ok(());
+        }
         self.take(&self.0.limits, cost).await
     }
 

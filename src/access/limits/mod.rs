@@ -5,8 +5,8 @@
 //! [`Limits`] makes one for each caller.
 
 pub mod bucket;
-mod here;
 pub mod limiter;
+mod local;
 mod meter;
 pub mod window;
 

@@ -36,14 +36,19 @@ impl Window {
         Count { taken, used: self.sum, reset: first.unwrap_or_default(), wait }
     }
 
-    /// Counts `cost` less: it was taken and shall not count.
-    pub fn give_back(&mut self, cost: u32) {
-        let Some((_, count)) = self.counts.back_mut() else { return };
-        let less = cost.min(*count);
-        *count -= less;
-        self.sum -= less;
-        if *count == 0 {
-            self.counts.pop_back();
+    /// Counts `cost` less: it was taken and shall not count. What was taken last goes first, since nobody
+    /// knows any more who took what.
+    pub fn refund(&mut self, mut cost: u32) {
+        while cost > 0
+            && let Some((_, count)) = self.counts.back_mut()
+        {
+            let less = cost.min(*count);
+            *count -= less;
+            self.sum -= less;
+            cost -= less;
+            if *count == 0 {
+                self.counts.pop_back();
+            }
         }
     }
 
@@ -116,13 +121,27 @@ mod tests {
     fn what_was_given_back_is_free_and_what_never_fits_waits_for_all() {
         let (mut window, quota) = (Window::default(), quota(3));
         assert!(window.take(quota, 2, Duration::ZERO).taken);
-        window.give_back(2);
-        window.give_back(9);
+        window.refund(2);
+        window.refund(9);
         assert!(window.take(quota, 3, Duration::from_secs(7)).taken);
         let never = window.take(quota, 4, Duration::from_secs(7));
         assert_eq!((never.taken, never.wait), (false, Duration::from_secs(61)));
         let looked = window.take(quota, 0, Duration::from_secs(8));
         assert_eq!((looked.taken, looked.used, looked.reset), (true, 3, Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn what_is_given_back_late_is_free_although_others_took_since() {
+        let (mut window, quota) = (Window::default(), quota(9));
+        for (second, cost) in [(100, 2), (101, 1), (102, 3)] {
+            window.take(quota, cost, Duration::from_secs(second));
+        }
+        window.refund(5);
+        let looked = window.take(quota, 0, Duration::from_secs(103));
+        assert_eq!((looked.used, looked.reset), (1, Duration::from_secs(58)));
+        window.refund(1);
+        assert_eq!(window.take(quota, 0, Duration::from_secs(103)).used, 0);
+        assert!(window.counts.is_empty());
     }
 
     proptest! {

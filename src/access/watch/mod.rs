@@ -56,6 +56,8 @@ struct Known {
     looked_at: Option<OffsetDateTime>,
     /// What is older vouches for nothing: something was changed here.
     floor: Option<Instant>,
+    /// When changes were learned last.
+    learned: Option<Instant>,
 }
 
 /// Ticks when there are changes, and when they cannot be read any more.
@@ -104,6 +106,12 @@ impl KeyWatch {
         // Either it was read a moment ago itself, or the changes were, all that came after it.
         let looked = known.is_young(known.looked, asked) && known.knowledge.reaches(&key.as_of);
         (looked || known.is_young(began, asked)) && !known.knowledge.is_superseded(key)
+    }
+
+    /// Whether any key is known, or may be thought, to have changed since `began`.
+    pub(super) fn has_learned_since(&self, began: Instant) -> bool {
+        let known = self.read();
+        [known.floor, known.learned].into_iter().flatten().any(|moment| moment >= began)
     }
 
     /// Whether all changes of `key` since it was read are known, and there is none.

@@ -67,7 +67,11 @@ impl KeyWatch {
         let news: KeyNews = timeout(PATIENCE, reading).await.map_err(late)??;
         let changed = !news.changes.is_empty();
         let mut known = self.write();
-        let anew = known.knowledge.learn(news, Instant::now());
+        let now = Instant::now();
+        let anew = known.knowledge.learn(news, now);
+        if changed {
+            known.learned = Some(now);
+        }
         (known.looked, known.looked_at) = (Some(began), Some(at));
         drop(known);
         if anew {

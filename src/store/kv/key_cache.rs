@@ -44,9 +44,11 @@ impl KeyCache {
     /// is as good as none.
     pub async fn get(&self, hash: &[u8; 32]) -> Option<KeyRecord> {
         let name = hex::encode(hash);
-        let sealed: Option<String> =
+        // Somebody else may have written anything there.
+        let sealed: Option<Vec<u8>> =
             self.redis.ask(cmd("GET").arg(self.redis.name("key", &name))).await?;
-        let payload = self.sealer.open(&purpose(&name), &sealed?)?;
+        let sealed = String::from_utf8(sealed?).ok()?;
+        let payload = self.sealer.open(&purpose(&name), &sealed)?;
         let entry: Entry = serde_json::from_slice(&payload).ok()?;
         let age = self.clock.now().unix_timestamp() - entry.issued_at;
         let fresh = u64::try_from(age).is_ok_and(|age| age <= TTL.as_secs());

@@ -1,7 +1,7 @@
 -- Counts a cost in the window KEYS[1], a hash: the count of each slot by its number, `first` and `last`
 -- of these, their `sum`. ARGV: a slot's length in microseconds, the slots of a window, the limit, the
--- cost, and what the caller has let through while it was not heard here, which counts in any case. A
--- cost of 0 only looks, one below gives back.
+-- cost, and what the caller owes, which counts in any case: what it has let through while it was not
+-- heard here, less what it gives back. A cost of 0 takes nothing.
 --
 -- The window ends with the current slot and begins with the one that it cuts, which counts whole: no
 -- time as long as the window ever has more than the limit. The limit is not stored, and what is stored
@@ -70,27 +70,57 @@ if first < now - slots then
   first, sum, counts = oldest, live, kept
 end
 
-local function add(amount)
-  local slot = amount > 0 and now or last
-  local count = whole(redis.call('HGET', bucket, name(slot))) or 0
-  local change = math.max(amount, -count)
-  if sum == 0 then
-    first = slot
-  end
-  last, sum, counts = slot, math.max(sum + change, 0), nil
+-- Writes that so much is counted in the last slot.
+local function store(count)
   if #gone > 0 then
     redis.call('HDEL', bucket, unpack(gone))
     gone = {}
   end
-  redis.call('HSET', bucket, name(slot), count + change, 'first', name(first), 'last', name(last), 'sum', sum)
+  redis.call('HSET', bucket, name(last), count, 'first', name(first), 'last', name(last), 'sum', sum)
+end
+
+local function add(amount)
+  local count = whole(redis.call('HGET', bucket, name(now))) or 0
+  if sum == 0 then
+    first = now
+  end
+  last, sum, counts = now, sum + amount, nil
+  store(count + amount)
   redis.call('PEXPIRE', bucket, math.ceil((slots + 1) * length / 1000))
+end
+
+-- What was counted last goes first. A window without anything is none.
+local function refund(amount)
+  if not counts then
+    load()
+  end
+  local newest
+  sum = 0
+  for at = #counts, 1, -1 do
+    local less = math.min(amount, counts[at])
+    amount, counts[at] = amount - less, counts[at] - less
+    sum = sum + counts[at]
+    if counts[at] == 0 then
+      gone[#gone + 1] = name(first + at - 1)
+    end
+    newest = newest or counts[at] > 0 and at
+  end
+  if newest then
+    last = first + newest - 1
+    store(counts[newest])
+  else
+    redis.call('DEL', bucket)
+    gone = {}
+  end
 end
 
 if owed > 0 then
   add(owed)
+elseif owed < 0 and sum > 0 then
+  refund(-owed)
 end
-local taken = cost <= 0 or sum + cost <= limit
-if taken and (cost > 0 or cost < 0 and sum > 0) then
+local taken = cost == 0 or sum + cost <= limit
+if taken and cost > 0 then
   add(cost)
 end
 

@@ -38,10 +38,10 @@ pub struct Charge {
     pub name: String,
     /// How much there may be.
     pub quota: Quota,
-    /// How much is asked for; 0 only looks, less gives back.
-    pub cost: i64,
-    /// How much was let through without Redis: it counts in any case.
-    pub owed: u32,
+    /// How much is asked for.
+    pub cost: u32,
+    /// How much was let through without Redis, less what is given back: it counts in any case.
+    pub owed: i64,
 }
 
 impl RateLimits {

@@ -3,8 +3,10 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{Client, Cmd, FromRedisValue, RedisError, RedisResult, cmd};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, RedisResult, cmd};
 use tokio::time::Instant;
 
 use crate::config::RedisConfig;
@@ -14,6 +16,8 @@ use crate::telemetry::call_log;
 pub const BUDGET: Duration = Duration::from_millis(50);
 /// The longest that one call waits for all its commands together.
 pub const CALL_BUDGET: Duration = Duration::from_millis(100);
+/// The longest that one attempt to connect may take, over all the calls that it goes on with.
+const CONNECTING: Duration = Duration::from_secs(5);
 /// How long Redis is left alone after it did not answer.
 pub const PAUSE: Duration = Duration::from_millis(500);
 
@@ -22,16 +26,17 @@ pub struct Redis {
     client: Client,
     prefix: String,
     state: Mutex<State>,
-    /// Whoever connects; all others wait for his connection.
-    connecting: tokio::sync::Mutex<()>,
 }
+
+/// A connection, or the attempt at one, which goes on with each call that waits for it.
+type Connection = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
 
 /// What is known of Redis.
 #[derive(Default)]
 struct State {
     /// All calls share one connection, which sends what they ask as it comes: a connection for each
     /// costs another round trip to learn whether it is still good.
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Connection>,
     /// When it may be asked again; `None` while it answers.
     down_until: Option<Instant>,
 }
@@ -58,8 +63,7 @@ impl Redis {
     pub fn new(config: &RedisConfig) -> Result<Self, RedisUrlError> {
         let client = Client::open(config.url.reveal());
         let client = client.map_err(|error| RedisUrlError(error.to_string()))?;
-        let (prefix, state) = (config.key_prefix.clone(), Mutex::default());
-        Ok(Self { client, prefix, state, connecting: tokio::sync::Mutex::default() })
+        Ok(Self { client, prefix: config.key_prefix.clone(), state: Mutex::default() })
     }
 
     /// The name of a key of ours.
@@ -79,7 +83,7 @@ impl Redis {
         Ok(connection)
     }
 
-    /// The answer to `command`; `None` when Redis is down or slow.
+    /// The answer to `command`; `None` when it is an error, or Redis is down or slow.
     pub(super) async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
         self.converse(async |connection| command.query_async(connection).await).await
     }
@@ -93,9 +97,10 @@ impl Redis {
         if self.is_left_alone() {
             return None;
         }
-        let (patience, began) = (patience(), Instant::now());
+        let (patience, began, connection) = (patience(), Instant::now(), self.connection());
+        let was_connected = connection.peek().is_some();
         let answer = tokio::time::timeout(patience, async {
-            let mut connection = self.connection().await?;
+            let mut connection = connection.await?;
             Ok(conversation(&mut connection).await?)
         });
         let answer = answer.await.unwrap_or(Err(RedisFailure::Late(patience)));
@@ -105,8 +110,14 @@ impl Redis {
                 self.answered();
                 Some(value)
             }
+            Err(error) if error.is_answer() => {
+                self.answered();
+                None
+            }
+            // It was this call that had no time left.
+            Err(RedisFailure::Late(patience)) if patience < BUDGET => None,
             Err(error) => {
-                self.silent(&error);
+                self.silent(&error, was_connected);
                 None
             }
         }
@@ -117,21 +128,9 @@ impl Redis {
         self.ask::<String>(&cmd("PING")).await.is_some()
     }
 
-    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
-        if let Some(connection) = self.connected() {
-            return Ok(connection);
-        }
-        let _connecting = self.connecting.lock().await;
-        if let Some(connection) = self.connected() {
-            return Ok(connection);
-        }
-        let connection = self.client.get_multiplexed_async_connection().await?;
-        self.state().connection = Some(connection.clone());
-        Ok(connection)
-    }
-
-    fn connected(&self) -> Option<MultiplexedConnection> {
-        self.state().connection.clone()
+    fn connection(&self) -> Connection {
+        let mut state = self.state();
+        state.connection.get_or_insert_with(|| connect(self.client.clone())).clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -149,14 +148,37 @@ impl Redis {
         }
     }
 
-    fn silent(&self, error: &RedisFailure) {
+    fn silent(&self, error: &RedisFailure, was_connected: bool) {
         let mut state = self.state();
-        // The network may have lost it without a word.
-        state.connection = None;
+        // The network may have lost it without a word; an attempt that is only slow goes on.
+        let lost = match error {
+            RedisFailure::Late(_) => was_connected,
+            RedisFailure::Redis(_) => {
+                state.connection.as_ref().is_some_and(|it| it.peek().is_some())
+            }
+        };
+        if lost {
+            state.connection = None;
+        }
         if state.down_until.replace(Instant::now() + PAUSE).is_none() {
             tracing::warn!(%error, "Redis does not answer; going on without it");
         }
     }
+}
+
+impl RedisFailure {
+    /// Whether it is an answer, to what somebody else wrote in the place of ours. All other errors are as
+    /// good as silence, since whoever asks next gets the same.
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.code() == Some("WRONGTYPE"))
+    }
+}
+
+fn connect(client: Client) -> Connection {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTING));
+    let connecting =
+        async move { client.get_multiplexed_async_connection_with_config(&config).await };
+    connecting.boxed().shared()
 }
 
 /// How long the running call may still wait for its next command.

@@ -1,4 +1,4 @@
-//! Whoever writes to Redis by hand gets no more.
+//! Whoever writes to Redis by hand gets no more of one replica.
 
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
@@ -55,7 +55,35 @@ async fn nothing_that_is_written_to_redis_raises_a_limit() {
         let minutes = 1 + i32::try_from(start.elapsed().as_secs() / MINUTE.as_secs()).unwrap();
         assert!(accepted <= LIMIT * minutes, "{how}: {accepted} in {:?}", start.elapsed());
         let names: Vec<String> = redis.keys(format!("{prefix}:limit:*")).await.unwrap();
-        let () = redis.del(names).await.unwrap();
+        for name in names {
+            let () = redis.del(name).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_deletes_what_replicas_count_together_gets_the_limit_of_each() {
+    let (database, prefix) = (Database::new().await, prefix());
+    let replicas = [
+        replica(&database, &prefix, &[]).await,
+        replica(&database, &prefix, &[]).await,
+        replica(&database, &prefix, &[]).await,
+    ];
+    let mut redis = connect(&redis_url()).await;
+    let key = database.limited("a", LIMIT).await.key;
+    let start = std::time::Instant::now();
+    for server in &replicas {
+        let (client, mut accepted) = (Client::new(&server.url, &key), 0);
+        for _ in 0..2 * LIMIT {
+            accepted += i32::from(call(&client).await.status == 200);
+            let names: Vec<String> = redis.keys(format!("{prefix}:limit:key:*")).await.unwrap();
+            for name in names {
+                let () = redis.del(name).await.unwrap();
+            }
+        }
+        let minutes = 1 + i32::try_from(start.elapsed().as_secs() / MINUTE.as_secs()).unwrap();
+        assert!(accepted >= LIMIT, "{accepted}: nothing was deleted");
+        assert!(accepted <= LIMIT * minutes, "{accepted} in {:?}", start.elapsed());
     }
 }
 

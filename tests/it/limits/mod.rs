@@ -6,6 +6,8 @@ mod by_hand;
 mod crowd;
 mod headers;
 mod outage;
+mod patience;
+mod refunds;
 mod shared;
 mod wrong_keys;
 

@@ -13,7 +13,7 @@ use crate::model::Count;
 const MAX_KNOWN: u64 = 100_000;
 
 /// The windows of this process, and what it knows of those that all share.
-pub(super) struct Here {
+pub(super) struct LocalWindows {
     known: Cache<Bucket, Arc<Mutex<Known>>>,
     started: Instant,
 }
@@ -25,9 +25,11 @@ struct Known {
     /// What others did, as Redis said last.
     others: Option<Said>,
     /// That a limit is reached, as Redis said.
-    full: Option<Full>,
-    /// What was let through without Redis, and it has not been told yet.
-    owed: u32,
+    denial: Option<Denial>,
+    /// What Redis has not been told yet: what was let through without it, less what was given back.
+    owed: i64,
+    /// By then what is given back of it has left the window.
+    owed_until: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -38,14 +40,17 @@ struct Said {
 }
 
 #[derive(Clone, Copy)]
-struct Full {
+struct Denial {
     /// Under another limit it means nothing.
     limit: u32,
     used: u32,
+    /// When there will be more again, …
+    reset: Duration,
+    /// … and how long that is believed.
     until: Duration,
 }
 
-impl Here {
+impl LocalWindows {
     /// Nothing is known yet of windows of this length.
     pub(super) fn new(window: Duration) -> Self {
         let known = Cache::builder().max_capacity(MAX_KNOWN).time_to_idle(window * 2);
@@ -59,19 +64,28 @@ impl Here {
     }
 
     /// Counts it less.
-    pub(super) fn give_back(&self, limit: &Limit, cost: u32) {
-        lock(&self.known(limit)).window.give_back(cost);
+    pub(super) fn refund(&self, limit: &Limit, cost: u32) {
+        lock(&self.known(limit)).window.refund(cost);
     }
 
     /// What is remembered of a limit that is reached.
-    pub(super) fn full(&self, limit: &Limit) -> Option<Count> {
+    pub(super) fn denial(&self, limit: &Limit) -> Option<Count> {
         let known = self.known.get(&limit.bucket)?;
-        let full = lock(&known).full.filter(|full| full.limit == limit.quota.limit)?;
-        let wait = full.until.checked_sub(self.now()).filter(|wait| !wait.is_zero())?;
-        Some(Count { taken: false, used: full.used, reset: wait, wait })
+        let denial = lock(&known).denial.filter(|denial| denial.limit == limit.quota.limit)?;
+        let now = self.now();
+        let wait = (denial.until > now).then(|| denial.reset.saturating_sub(now))?;
+        Some(Count { taken: false, used: denial.used, reset: wait, wait })
     }
 
-    /// Remembers what Redis counts.
+    /// Forgets that a limit is reached: less is counted than when that was learned.
+    pub(super) fn reopen(&self, limit: &Limit) {
+        if let Some(known) = self.known.get(&limit.bucket) {
+            lock(&known).denial = None;
+        }
+    }
+
+    /// Remembers what Redis counts. What may be given back in a moment, here or by other replicas, is
+    /// no reason to refuse anything for longer than that.
     pub(super) fn learn(&self, limit: &Limit, there: &Count) {
         let now = self.now();
         let known = self.known(limit);
@@ -80,25 +94,33 @@ impl Here {
         let count = there.used.saturating_sub(own);
         known.others = Some(Said { count, until: now + limit.quota.window });
         if !there.taken && limit.quota.left(there.used) == 0 {
-            let until = now + there.reset;
-            known.full = Some(Full { limit: limit.quota.limit, used: there.used, until });
+            let longest =
+                if limit.bucket.is_provisional() { limit.quota.slot() } else { there.reset };
+            let (reset, until) = (now + there.reset, now + longest.min(there.reset));
+            known.denial =
+                Some(Denial { limit: limit.quota.limit, used: there.used, reset, until });
         }
     }
 
-    /// What Redis has to be told, which counts as told then.
-    pub(super) fn owed(&self, limit: &Limit) -> u32 {
+    /// What Redis has to be told beside the present `cost`, which is counted here; it counts as told then.
+    pub(super) fn owed(&self, limit: &Limit, cost: u32) -> i64 {
         let now = self.now();
         let Some(known) = self.known.get(&limit.bucket) else { return 0 };
         let mut known = lock(&known);
         // What has left the window is of no account any more.
-        let own = known.window.take(limit.quota, 0, now).used;
-        std::mem::take(&mut known.owed).min(own)
+        let own = known.window.take(limit.quota, 0, now).used.saturating_sub(cost);
+        let owed = std::mem::take(&mut known.owed).min(own.into());
+        if owed < 0 && known.owed_until <= now { 0 } else { owed }
     }
 
     /// Notes that Redis was not told of so much.
-    pub(super) fn owe(&self, limit: &Limit, untold: u32) {
+    pub(super) fn owe(&self, limit: &Limit, untold: i64) {
+        let now = self.now();
         let known = self.known(limit);
         let mut known = lock(&known);
+        if known.owed >= 0 {
+            known.owed_until = now + limit.quota.window;
+        }
         known.owed = known.owed.saturating_add(untold);
     }
 
