@@ -712,7 +712,9 @@ CALL app.close_table('public.graph_relations');
 
 -- ---------------------------------------------------------------------------
 -- sessions: MCP sessions of the legacy era. The row is the session: any
--- replica serves it, and when it is gone it is a 404 everywhere.
+-- replica serves it, and when its time is over it is a 404 everywhere. One that
+-- is ended is over since ever, so for transactions that began before as well;
+-- its row goes later, since what hangs on it may be much.
 -- ---------------------------------------------------------------------------
 CREATE TABLE public.sessions (
   project_id        uuid         NOT NULL,
@@ -728,7 +730,7 @@ CREATE TABLE public.sessions (
   subscriptions     text[]       NOT NULL DEFAULT '{}',  -- the URIs of resources
   created_at        timestamptz  NOT NULL DEFAULT now(),
   last_seen_at      timestamptz  NOT NULL DEFAULT now(),
-  expires_at        timestamptz  NOT NULL,
+  expires_at        timestamptz  NOT NULL,  -- '-infinity': it was ended
 
   CONSTRAINT sessions_pkey                  PRIMARY KEY (project_id, id),
   CONSTRAINT sessions_of_user_key           UNIQUE (project_id, id, user_id),
@@ -839,7 +841,8 @@ CREATE TABLE public.client_requests (
   CONSTRAINT client_requests_answer_complete CHECK ((answer IS NULL) = (answered_at IS NULL)),
   CONSTRAINT client_requests_answer_size     CHECK (octet_length(answer::text) <= 1048576)
 );
-CREATE INDEX client_requests_session_idx ON public.client_requests (project_id, session_id);
+CREATE INDEX client_requests_session_idx    ON public.client_requests (project_id, session_id);
+CREATE INDEX client_requests_created_at_idx ON public.client_requests (created_at);
 ALTER TABLE public.client_requests ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CALL app.close_table('public.client_requests');
 

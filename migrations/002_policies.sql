@@ -348,7 +348,8 @@ GRANT SELECT, INSERT, DELETE,
    ON public.graph_relations TO app_user;
 
 -- ---------------------------------------------------------------------------
--- sessions: any member has some, and sees only his own.
+-- sessions: any member has some, and sees only his own. Ended by an UPDATE: a
+-- DELETE would lock and delete all their streams and events at once.
 -- ---------------------------------------------------------------------------
 CREATE POLICY tenant ON public.sessions AS RESTRICTIVE TO app_user
   USING (project_id = (SELECT app.current_project_id()) AND (SELECT app.has_role(1)))
@@ -359,18 +360,21 @@ CREATE POLICY own_rows ON public.sessions AS RESTRICTIVE TO app_user
 CREATE POLICY allow_select ON public.sessions FOR SELECT TO app_user USING (true);
 CREATE POLICY allow_insert ON public.sessions FOR INSERT TO app_user WITH CHECK (true);
 CREATE POLICY allow_update ON public.sessions FOR UPDATE TO app_user USING (true) WITH CHECK (true);
-CREATE POLICY allow_delete ON public.sessions FOR DELETE TO app_user USING (true);
-GRANT SELECT, INSERT, DELETE,
+GRANT SELECT, INSERT,
       UPDATE (log_level, toolsets, subscriptions, last_seen_at, expires_at)
    ON public.sessions TO app_user;
 
 CREATE POLICY platform_select ON public.sessions FOR SELECT TO app_platform USING (true);
-CREATE POLICY platform_delete ON public.sessions FOR DELETE TO app_platform USING (true);
-GRANT SELECT, DELETE ON public.sessions TO app_platform;
+CREATE POLICY platform_ends ON public.sessions FOR UPDATE TO app_platform
+  USING (true)
+  WITH CHECK (expires_at = '-infinity');
+GRANT SELECT, UPDATE (expires_at) ON public.sessions TO app_platform;
 
 CREATE POLICY worker_reads ON public.sessions FOR SELECT TO app_worker USING (true);
 CREATE POLICY worker_deletes ON public.sessions FOR DELETE TO app_worker USING (true);
-CREATE POLICY worker_locks ON public.sessions FOR UPDATE TO app_worker USING (true) WITH CHECK (false);
+CREATE POLICY worker_ends ON public.sessions FOR UPDATE TO app_worker
+  USING (true)
+  WITH CHECK (expires_at = '-infinity');
 GRANT SELECT (
         project_id, id, user_id, key_id, protocol_version, client_name, client_version,
         created_at, last_seen_at, expires_at),
@@ -440,6 +444,12 @@ CREATE POLICY allow_delete ON public.client_requests FOR DELETE TO app_user USIN
 GRANT SELECT, INSERT, DELETE,
       UPDATE (answer, answered_at)
    ON public.client_requests TO app_user;
+
+CREATE POLICY worker_reads ON public.client_requests FOR SELECT TO app_worker USING (true);
+CREATE POLICY worker_deletes ON public.client_requests FOR DELETE TO app_worker USING (true);
+CREATE POLICY worker_locks ON public.client_requests FOR UPDATE TO app_worker USING (true) WITH CHECK (false);
+GRANT SELECT (project_id, id, created_at), DELETE, UPDATE (created_at)
+   ON public.client_requests TO app_worker;
 
 -- ---------------------------------------------------------------------------
 -- signals: members see what happened to the memory and to what is offered, and

@@ -455,7 +455,8 @@ RETURNS TABLE (user_id uuid, client_name text)
 LANGUAGE sql ROWS 1 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  DELETE FROM public.sessions s
+  UPDATE public.sessions s
+     SET expires_at = '-infinity'
    WHERE (SELECT app.has_role(3))
      AND s.project_id = app.current_project_id()
      AND s.expires_at > now()
@@ -517,21 +518,26 @@ BEGIN
 END
 $$;
 
--- Of what a session's streams go by. Each call of a minute touches it besides.
+-- Of what a session's streams go by, and that it was ended. Each call of a
+-- minute touches it besides.
 CREATE FUNCTION app.signal_changed_sessions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   INSERT INTO public.signals (project_id, id, user_id, kind, target)
-  SELECT n.project_id, gen_random_uuid(), n.user_id, 'session_changed', n.id
+  SELECT n.project_id, gen_random_uuid(), n.user_id,
+         CASE WHEN n.expires_at = '-infinity' THEN 'session_ended' ELSE 'session_changed' END,
+         n.id
     FROM old_rows o
     JOIN new_rows n USING (project_id, id)
-   WHERE (o.subscriptions, o.log_level) IS DISTINCT FROM (n.subscriptions, n.log_level);
+   WHERE (o.subscriptions, o.log_level, o.expires_at = '-infinity')
+         IS DISTINCT FROM (n.subscriptions, n.log_level, n.expires_at = '-infinity');
   RETURN NULL;
 END
 $$;
 
+-- Of one that was ended before, that was told then.
 CREATE FUNCTION app.signal_ended_sessions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -539,7 +545,8 @@ AS $$
 BEGIN
   INSERT INTO public.signals (project_id, id, user_id, kind, target)
   SELECT o.project_id, gen_random_uuid(), o.user_id, 'session_ended', o.id
-    FROM old_rows o;
+    FROM old_rows o
+   WHERE o.expires_at > '-infinity';
   RETURN NULL;
 END
 $$;
@@ -640,9 +647,10 @@ CALL app.hand_over('app.read_signals(text)', 'app_worker');
 -- a newer one that is alive takes its messages. A final event closes its
 -- stream. Only for app_server: it looks across tenants.
 --
--- First the streams, in their order, so that calls wait for each other and not
--- in a circle, and so that whoever closes one waits as well. The next statement
--- then sees what was committed while this one waited.
+-- First the streams that may take events, of which it locks those that nobody
+-- else has locked, so that whoever closes one waits: it never waits for a
+-- tenant, whose transaction may hold many. A stream that is locked elsewhere it
+-- gives without a number: it may take its events later.
 -- ---------------------------------------------------------------------------
 CREATE FUNCTION app.store_events(
   project_ids  uuid[],
@@ -660,28 +668,43 @@ AS $$
 DECLARE
   open_projects uuid[];
   open_streams  uuid[];
-  open_users    uuid[];
+  held_projects uuid[];
+  held_streams  uuid[];
+  held_users    uuid[];
 BEGIN
+  SELECT array_agg(s.project_id), array_agg(s.id)
+    INTO open_projects, open_streams
+    FROM (SELECT DISTINCT a.project_id, a.id, a.user_id
+            FROM unnest(project_ids, stream_ids, user_ids) AS a (project_id, id, user_id)) asked
+    JOIN public.streams s
+      ON s.project_id = asked.project_id AND s.id = asked.id AND s.user_id = asked.user_id
+   WHERE s.closed_at IS NULL
+     AND (s.kind <> 'get' OR NOT EXISTS (
+           SELECT FROM public.streams newer
+            WHERE newer.project_id = s.project_id
+              AND newer.session_id = s.session_id
+              AND newer.request_id IS NULL
+              AND newer.closed_at IS NULL
+              AND newer.kind = 'get'
+              AND newer.lease_until >= now()
+              AND (newer.created_at, newer.id) > (s.created_at, s.id)));
+
   SELECT array_agg(held.project_id), array_agg(held.id), array_agg(held.user_id)
-    INTO open_projects, open_streams, open_users
+    INTO held_projects, held_streams, held_users
     FROM (
            SELECT s.project_id, s.id, s.user_id
-             FROM (SELECT DISTINCT a.project_id, a.id
-                     FROM unnest(project_ids, stream_ids) AS a (project_id, id)) asked
-             JOIN public.streams s ON s.project_id = asked.project_id AND s.id = asked.id
+             FROM unnest(open_projects, open_streams) AS o (project_id, id)
+             JOIN public.streams s ON s.project_id = o.project_id AND s.id = o.id
             WHERE s.closed_at IS NULL
-              AND (s.kind <> 'get' OR NOT EXISTS (
-                    SELECT FROM public.streams newer
-                     WHERE newer.project_id = s.project_id
-                       AND newer.session_id = s.session_id
-                       AND newer.request_id IS NULL
-                       AND newer.closed_at IS NULL
-                       AND newer.kind = 'get'
-                       AND newer.lease_until >= now()
-                       AND (newer.created_at, newer.id) > (s.created_at, s.id)))
-            ORDER BY s.project_id, s.id
-              FOR NO KEY UPDATE OF s
+              FOR NO KEY UPDATE OF s SKIP LOCKED
          ) held;
+
+  RETURN QUERY
+  SELECT o.project_id, o.id, NULL::bigint
+    FROM unnest(open_projects, open_streams) AS o (project_id, id)
+  EXCEPT
+  SELECT h.project_id, h.id, NULL::bigint
+    FROM unnest(held_projects, held_streams) AS h (project_id, id);
 
   RETURN QUERY
   WITH given AS MATERIALIZED (
@@ -691,8 +714,8 @@ BEGIN
   ), wanted AS MATERIALIZED (
     SELECT g.*
       FROM given g
-      JOIN unnest(open_projects, open_streams, open_users) AS o (project_id, id, user_id)
-        ON o.project_id = g.project_id AND o.id = g.stream_id AND o.user_id = g.user_id
+      JOIN unnest(held_projects, held_streams, held_users) AS h (project_id, id, user_id)
+        ON h.project_id = g.project_id AND h.id = g.stream_id AND h.user_id = g.user_id
   ), stored AS (
     INSERT INTO public.mcp_events (project_id, stream_id, user_id, seq, payload)
     SELECT w.project_id, w.stream_id, w.user_id, w.seq, w.payload
@@ -724,24 +747,34 @@ CALL app.hand_over('app.store_events(uuid[], uuid[], uuid[], bigint[], jsonb[], 
 
 -- ---------------------------------------------------------------------------
 -- renew_leases: the streams that a replica still writes. One that is closed,
--- or is another's, stays as it is. Only for app_server.
+-- or is another's, stays as it is. Gives those that are locked elsewhere, for
+-- which it does not wait, no more than store_events does. Only for app_server.
 -- ---------------------------------------------------------------------------
 CREATE FUNCTION app.renew_leases(owner uuid, project_ids uuid[], stream_ids uuid[], lease interval)
-RETURNS void
+RETURNS TABLE (project_id uuid, stream_id uuid)
 LANGUAGE sql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-  UPDATE public.streams s
-     SET lease_until = now() + lease
-    FROM (
-           SELECT h.project_id, h.id
-             FROM unnest(project_ids, stream_ids) AS a (project_id, id)
-             JOIN public.streams h ON h.project_id = a.project_id AND h.id = a.id
-            WHERE h.lease_owner = owner AND h.closed_at IS NULL
-            ORDER BY h.project_id, h.id  -- as store_events locks them
-              FOR NO KEY UPDATE OF h
-         ) held
-   WHERE s.project_id = held.project_id AND s.id = held.id;
+  WITH written AS MATERIALIZED (
+    SELECT s.project_id, s.id
+      FROM unnest(project_ids, stream_ids) AS a (project_id, id)
+      JOIN public.streams s ON s.project_id = a.project_id AND s.id = a.id
+     WHERE s.lease_owner = owner AND s.closed_at IS NULL
+  ), held AS MATERIALIZED (
+    SELECT s.project_id, s.id
+      FROM written w
+      JOIN public.streams s ON s.project_id = w.project_id AND s.id = w.id
+     WHERE s.lease_owner = owner AND s.closed_at IS NULL
+       FOR NO KEY UPDATE OF s SKIP LOCKED
+  ), renewed AS (
+    UPDATE public.streams s
+       SET lease_until = now() + lease
+      FROM held
+     WHERE s.project_id = held.project_id AND s.id = held.id
+  )
+  SELECT w.project_id, w.id FROM written w
+  EXCEPT
+  SELECT h.project_id, h.id FROM held h;
 END;
 
 CALL app.close_function('app.renew_leases(uuid, uuid[], uuid[], interval)');
@@ -750,7 +783,8 @@ CALL app.hand_over('app.renew_leases(uuid, uuid[], uuid[], interval)', 'app_work
 
 -- ---------------------------------------------------------------------------
 -- stream_heads: how far streams have come, for replicas that follow another's.
--- A stream that is gone has no row. Only for app_server.
+-- A stream that is gone, or whose session is over, has no row. Only for
+-- app_server.
 -- ---------------------------------------------------------------------------
 CREATE FUNCTION app.stream_heads(project_ids uuid[], stream_ids uuid[])
 RETURNS TABLE (stream_id uuid, last_seq bigint, closed boolean, orphaned boolean)
@@ -765,7 +799,9 @@ BEGIN
          s.closed_at IS NOT NULL,
          s.closed_at IS NULL AND coalesce(s.lease_until < now(), true)
     FROM unnest(project_ids, stream_ids) AS a (project_id, id)
-    JOIN public.streams s ON s.project_id = a.project_id AND s.id = a.id;
+    JOIN public.streams s ON s.project_id = a.project_id AND s.id = a.id
+    JOIN public.sessions o ON o.project_id = s.project_id AND o.id = s.session_id
+   WHERE o.expires_at > now();
 END
 $$;
 
@@ -888,6 +924,28 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION app.purge_client_requests(before timestamptz, max_rows integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  purged bigint;
+BEGIN
+  DELETE FROM public.client_requests r
+   USING (
+           SELECT old.project_id, old.id
+             FROM public.client_requests old
+            WHERE old.created_at < before
+            ORDER BY old.created_at
+            LIMIT max_rows
+              FOR UPDATE OF old SKIP LOCKED
+         ) gone
+   WHERE r.project_id = gone.project_id AND r.id = gone.id;
+  GET DIAGNOSTICS purged = ROW_COUNT;
+  RETURN purged;
+END
+$$;
+
 CREATE FUNCTION app.purge_signals(before timestamptz, max_rows integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -961,7 +1019,8 @@ DECLARE
 BEGIN
   FOREACH made IN ARRAY ARRAY[
     'app.purge_events(timestamptz, integer)', 'app.purge_streams(timestamptz, integer)',
-    'app.purge_sessions(integer)', 'app.purge_signals(timestamptz, integer)',
+    'app.purge_sessions(integer)', 'app.purge_client_requests(timestamptz, integer)',
+    'app.purge_signals(timestamptz, integer)',
     'app.purge_key_changes(timestamptz, integer)', 'app.purge_idempotency_keys(integer)'
   ] LOOP
     CALL app.close_function(made::regprocedure);

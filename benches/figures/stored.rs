@@ -40,7 +40,7 @@ pub async fn measure() {
                 });
                 let batch: Vec<_> = batch.collect();
                 let stored = events::store(database.store(), &batch).await.unwrap();
-                assert_eq!(stored.len(), batch.len());
+                assert_eq!(stored.events.len(), batch.len());
                 seq += BATCH / STREAMS;
             }
         };

@@ -27,9 +27,7 @@ impl CallError {
             other => other.into(),
         }
     }
-}
 
-impl CallError {
     /// The same; questions that the client does not declare to answer become the error that says so.
     pub(super) fn if_client_can(self, standing: &Standing, form: Form) -> Self {
         let Self::Asks(questions) = &self else { return self };

@@ -111,28 +111,24 @@ impl Service {
         }
         let mut answers = Answers::default();
         loop {
-            let (method, ground) = (request.asked_for(), Ground::Session(session));
-            let form = Form::Legacy;
-            let stored = stream.map(|stream| &**stream);
-            let answers_so_far = &answers;
             let run = Request {
                 caller,
                 id,
-                method,
-                ground,
+                method: request.asked_for(),
+                ground: Ground::Session(session),
                 notices,
-                answers: answers_so_far,
-                stream: stored,
-                form,
+                answers: &answers,
+                stream: stream.map(AsRef::as_ref),
+                form: Form::Legacy,
             };
             let questions = match self.run(run).await? {
                 Ran::Answered(answered) => return Ok(answered),
                 Ran::Asks(questions) => questions,
             };
             let stream = stream.ok_or_else(RpcError::cannot_ask)?;
-            answers = match self.ask(caller, session, stream, questions).await? {
-                Asked::Answered(answers) => answers,
-                Asked::Refused(sentence) => return Answered::refusal(form, id, sentence),
+            match self.ask(caller, session, stream, &questions).await? {
+                Asked::Answered(mut given) => answers.go_on(&questions, &mut given),
+                Asked::Refused(sentence) => return Answered::refusal(Form::Legacy, id, sentence),
             };
         }
     }

@@ -56,7 +56,7 @@ impl Service {
     /// 404 when it is not the caller's or has ended.
     pub async fn end_session(&self, caller: &Caller, id: &str) -> Result<(), RpcError> {
         let tenant = caller.tenant();
-        let ended = self.store.write(tenant, async |tx| sessions::delete(tx, tenant, id).await);
+        let ended = self.store.write(tenant, async |tx| sessions::end(tx, tenant, id).await);
         let ended = ended.await.map_err(|error: StoreError| RpcError::from(error))?;
         if !ended {
             return Err(RpcError::session_unknown());

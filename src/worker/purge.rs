@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::watch::CHANGES_KEPT;
 use crate::model::{Ambient, SIGNALS_KEPT};
+use crate::store::pg::client_requests::PATIENCE;
 use crate::store::pg::purge;
 use crate::store::{Store, StoreError};
 
@@ -30,6 +31,9 @@ const REST: u32 = 4;
 /// How long a stream without events is remembered, in times that events are: a client that comes
 /// back is told what became of its call.
 const STREAMS: u32 = 2;
+/// How long a question to a client is kept, in times that its call waits for the answer: not to the
+/// last moment, which another clock tells.
+const QUESTIONS: u32 = 2;
 
 /// Deletes what is old.
 pub struct Purge {
@@ -52,6 +56,8 @@ pub enum Kind {
     Streams,
     /// Sessions that expired, with their streams and events.
     Sessions,
+    /// Questions to clients whose calls do not wait for the answers any more.
+    ClientRequests,
     /// What happened, once all replicas have read it.
     Signals,
     /// Changes of keys, once all replicas have read them.
@@ -61,10 +67,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Events,
         Self::Streams,
         Self::Sessions,
+        Self::ClientRequests,
         Self::Signals,
         Self::KeyChanges,
         Self::IdempotencyKeys,
@@ -122,6 +129,9 @@ impl Purge {
                 purge::streams(store, self.before(self.event_retention * STREAMS), rows).await
             }
             Kind::Sessions => purge::sessions(store, rows).await,
+            Kind::ClientRequests => {
+                purge::client_requests(store, self.before(PATIENCE * QUESTIONS), rows).await
+            }
             Kind::Signals => purge::signals(store, self.before(SIGNALS_KEPT), rows).await,
             Kind::KeyChanges => purge::key_changes(store, self.before(CHANGES_KEPT), rows).await,
             Kind::IdempotencyKeys => purge::idempotency_keys(store, rows).await,

@@ -13,20 +13,20 @@ use super::Stream;
 use super::calls::Waiting;
 use crate::access::Caller;
 use crate::mcp::Service;
-use crate::mcp::asking::{Answers, Question, Questions, is_answer};
+use crate::mcp::asking::{Question, Questions, is_answer};
 use crate::mcp::wire::{RpcError, render};
 use crate::store::StoreError;
-use crate::store::pg::client_requests::{self, Taken};
+use crate::store::pg::client_requests::{self, PATIENCE, Taken};
 
-/// How long a client may take to answer.
-pub const PATIENCE: Duration = Duration::from_mins(10);
 /// How often the answer is looked for although no signal of it came.
 const LOOK: Duration = Duration::from_secs(30);
+/// How soon it is looked for again where it could not be.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What came of questions.
 pub(in crate::mcp) enum Asked {
-    /// All of them are answered.
-    Answered(Answers),
+    /// All of them are answered: the results, by the keys of their questions.
+    Answered(BTreeMap<String, Value>),
     /// One is not; the sentence says why.
     Refused(String),
 }
@@ -38,21 +38,21 @@ impl Service {
         caller: &Caller,
         session: &str,
         stream: &Arc<Stream>,
-        questions: Questions,
+        questions: &Questions,
     ) -> Result<Asked, RpcError> {
         let mut results = BTreeMap::new();
-        for question in questions.requests {
-            let result = match self.ask_one(caller, session, stream, &question).await? {
+        for question in &questions.requests {
+            let result = match self.ask_one(caller, session, stream, question).await? {
                 Ok(result) => result,
                 Err(sentence) => return Ok(Asked::Refused(sentence)),
             };
-            if !is_answer(&question, &result) {
+            if !is_answer(question, &result) {
                 let sentence = "the client answered this call's question with what is no answer";
                 return Ok(Asked::Refused(sentence.to_owned()));
             }
-            results.insert(question.key, result);
+            results.insert(question.key.clone(), result);
         }
-        Ok(Asked::Answered(Answers { results, state: questions.state }))
+        Ok(Asked::Answered(results))
     }
 
     async fn ask_one(
@@ -63,6 +63,9 @@ impl Service {
         question: &Question,
     ) -> Result<Result<Value, String>, RpcError> {
         let tenant = caller.tenant();
+        if !stream.readable(self.call_timeout).await {
+            return Err(RpcError::unavailable());
+        }
         let id = self.ambient.uuid()?;
         let waiting = self.streams.calls.wait_for(id).ok_or_else(RpcError::internal)?;
         let _awake = self.bus.attend();
@@ -89,11 +92,13 @@ impl Service {
         waiting: &Waiting,
     ) -> Result<Option<Value>, RpcError> {
         let (tenant, deadline) = (caller.tenant(), Instant::now() + PATIENCE);
+        let mut pause = LOOK;
         loop {
             tokio::select! {
                 () = waiting.answered() => {}
-                () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK)) => {}
+                () = tokio::time::sleep_until(deadline.min(Instant::now() + pause)) => {}
             }
+            pause = LOOK;
             let late = Instant::now() >= deadline;
             let taken = self.store.write(tenant, async |tx| {
                 let taken = client_requests::take(tx, tenant, id).await?;
@@ -102,10 +107,15 @@ impl Service {
                 }
                 Ok::<_, StoreError>(taken)
             });
-            match taken.await? {
-                Taken::Answered(answer) => return Ok(Some(answer)),
-                Taken::Waiting if !late => {}
-                Taken::Waiting | Taken::Gone => return Ok(None),
+            match taken.await {
+                Ok(Taken::Answered(answer)) => return Ok(Some(answer)),
+                Ok(Taken::Waiting) if !late => {}
+                Ok(Taken::Waiting | Taken::Gone) => return Ok(None),
+                Err(error) if late => return Err(error.into()),
+                Err(error) => {
+                    tracing::warn!(%error, "an answer cannot be looked for now");
+                    pause = AGAIN;
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -16,6 +17,8 @@ use crate::store::pg::streams;
 pub const LEASE: Duration = Duration::from_secs(30);
 /// How often a lease is renewed while it lasts.
 const RENEWALS: u32 = 3;
+/// How soon that of a stream is tried again that somebody else has locked: the writer, for a moment.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The streams that this process writes.
 #[derive(Clone)]
@@ -48,19 +51,36 @@ impl Leases {
 
     /// Renews them as `replica` until `drained` is cancelled.
     pub(super) async fn keep(&self, store: &Store, replica: Uuid, drained: &CancellationToken) {
+        let mut busy = Vec::new();
+        let mut all_due = Instant::now() + self.lease / RENEWALS;
         loop {
+            let soon = all_due.min(Instant::now() + AGAIN);
             tokio::select! {
                 () = drained.cancelled() => return,
-                () = tokio::time::sleep(self.lease / RENEWALS) => {}
+                () = tokio::time::sleep_until(if busy.is_empty() { all_due } else { soon }) => {}
             }
-            let held: Vec<(ProjectId, StreamId)> =
-                self.held().iter().map(|(stream, project)| (*project, *stream)).collect();
-            if held.is_empty() {
-                continue;
+            if Instant::now() >= all_due {
+                all_due = Instant::now() + self.lease / RENEWALS;
+                busy = self.held().iter().map(|(stream, project)| (*project, *stream)).collect();
             }
-            if let Err(error) = streams::renew(store, replica, &held, self.lease).await {
-                tracing::warn!(%error, streams = held.len(), "leases of streams are not renewed now");
-            }
+            busy = self.renew(store, replica, busy).await;
         }
+    }
+
+    /// Gives those of `due` that are to be tried again soon.
+    async fn renew(
+        &self,
+        store: &Store,
+        replica: Uuid,
+        due: Vec<(ProjectId, StreamId)>,
+    ) -> Vec<(ProjectId, StreamId)> {
+        if due.is_empty() {
+            return due;
+        }
+        let renewed = streams::renew(store, replica, &due, self.lease).await;
+        renewed.unwrap_or_else(|error| {
+            tracing::warn!(%error, streams = due.len(), "leases of streams are not renewed now");
+            Vec::new()
+        })
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::stream::MAX_BYTES;
 use super::{Outgoing, Stream};
 use crate::access::Caller;
 use crate::mcp::Service;
 use crate::mcp::dispatch::find_session;
-use crate::mcp::legacy::LegacyAnswer;
+use crate::mcp::legacy::{LegacyAnswer, LegacyRequest};
 use crate::mcp::wire::{RequestId, RpcError};
 use crate::model::StreamId;
 use crate::store::StoreError;
@@ -56,10 +57,11 @@ impl Service {
         Ok(found)
     }
 
-    /// Ends `stream` with the answer of its call; with none, if that was cancelled.
+    /// Ends `stream` with the answer to `request`; with none, if that was cancelled.
     pub(in crate::mcp) async fn end_stream(
         &self,
         caller: &Caller,
+        request: &LegacyRequest,
         stream: &Arc<Stream>,
         answer: Option<LegacyAnswer>,
     ) {
@@ -70,6 +72,11 @@ impl Service {
                 self.bus.stored(&[stream.id()]);
             }
             Some(LegacyAnswer { body, .. }) => {
+                let body = if body.len() > MAX_BYTES {
+                    request.refused(RpcError::answer_too_large(MAX_BYTES)).body
+                } else {
+                    body
+                };
                 let seq = stream.conclude(&body).await;
                 if stream.is_doubtful() {
                     self.send_stored(caller, stream, seq).await;
@@ -96,7 +103,7 @@ impl Service {
     }
 
     /// Closes `stream` without a last message.
-    pub(super) async fn shut_stream(&self, caller: &Caller, stream: &Stream) {
+    pub(in crate::mcp) async fn shut_stream(&self, caller: &Caller, stream: &Stream) {
         stream.abandon();
         let tenant = caller.tenant();
         let closed =

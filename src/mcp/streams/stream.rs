@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::leases::Leases;
@@ -54,6 +56,8 @@ struct State {
     pending: VecDeque<(String, bool)>,
     /// Whether the writer knows that there is something to take.
     queued: bool,
+    /// Since when somebody else has its row locked.
+    busy_since: Option<Instant>,
     /// The number of the last message that the writer has taken.
     taken: i64,
     /// The number of the last message.
@@ -76,6 +80,7 @@ enum Phase {
 /// How far its events are stored.
 #[derive(Clone, Copy, Default)]
 struct Progress {
+    open: bool,
     stored: i64,
     over: bool,
     failed: bool,
@@ -98,6 +103,7 @@ impl Stream {
             kind: Kind::Post,
             pending: VecDeque::new(),
             queued: false,
+            busy_since: None,
             taken: 0,
             last: 0,
             bytes: 0,
@@ -138,9 +144,24 @@ impl Stream {
         !matches!(self.state().phase, Phase::Waiting)
     }
 
+    /// Whether nothing was said on it.
+    pub(in crate::mcp) fn is_silent(&self) -> bool {
+        self.state().last == 0
+    }
+
     /// Waits until something was said although it has no row yet.
     pub async fn wanted(&self) {
         self.wanted.notified().await;
+    }
+
+    /// Asks for its row, if it has none yet; `false` when it has not got one within `patience`, or has
+    /// ended: nobody would read what it says.
+    pub(super) async fn readable(&self, patience: Duration) -> bool {
+        self.wanted.notify_one();
+        let mut progress = self.progress.subscribe();
+        let known = progress.wait_for(|progress| progress.open || progress.over);
+        let known = timeout(patience, known).await;
+        known.is_ok_and(|progress| progress.is_ok_and(|progress| !progress.over))
     }
 
     /// Waits until more was said than a stream may hold.
@@ -155,6 +176,7 @@ impl Stream {
         state.kind = kind;
         if let Phase::Waiting = state.phase {
             state.phase = Phase::Open;
+            self.progress.send_modify(|progress| progress.open = true);
             self.queue(&mut state);
         }
     }
@@ -209,6 +231,20 @@ impl Stream {
         }
         state.queued = !state.pending.is_empty();
         (taken, state.queued)
+    }
+
+    /// Takes back what the writer cannot store now, and comes to it for again; gives for how long that
+    /// has been so.
+    pub(super) fn put_back(&self, events: Vec<NewEvent>) -> Duration {
+        let mut state = self.state();
+        if let Phase::Open = state.phase {
+            for event in events.into_iter().rev() {
+                state.taken -= 1;
+                state.pending.push_front((event.payload, event.last));
+            }
+            state.queued = true;
+        }
+        state.busy_since.get_or_insert_with(Instant::now).elapsed()
     }
 
     /// Stores `body`, the answer, in the transaction of the change that it tells of, behind all that
@@ -285,6 +321,7 @@ impl Stream {
     /// GETs the newer takes the messages while it is there, and the number is the next one's.
     pub(super) fn note_stored(&self, event: &NewEvent, stored: bool) {
         let mut state = self.state();
+        state.busy_since = None;
         if !stored {
             match state.kind {
                 Kind::Post => self.stop(&mut state),

@@ -3,6 +3,7 @@
 //! A client that goes away does not cancel its call: it may come back for the answer, so the call runs
 //! in a task of its own, and where its answer is a stream, all of it is stored.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use axum::http::Response;
 use axum::http::request::Parts;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::timeout;
 
 use super::headers::{accepts_events, check_legacy_version, refusal, response, session_id};
 use super::session_stream::{self, Source};
@@ -27,6 +29,8 @@ use crate::telemetry::call_log;
 /// A call that has not answered by then, counted from when its caller's right is proven, is answered by
 /// a stream.
 pub(super) const PATIENCE: Duration = Duration::from_millis(250);
+/// How long an answer that is ready waits for the stream on which something was said before it.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Answers `message`.
 pub(super) async fn answer(
@@ -170,6 +174,7 @@ impl Call {
     /// The answer as JSON, unless something must be said before it, or it takes long.
     async fn streamed_if_need_be(self, mode: JsonResponse) -> Result<Response<Body>, RpcError> {
         let auto = mode == JsonResponse::Auto;
+        let writes = self.transport.service.writes(&self.request);
         let (mut call, proven) = self.start(true, auto);
         let slow = async {
             proven.notified().await;
@@ -181,11 +186,54 @@ impl Call {
             () = self.stream.wanted() => {}
             () = slow, if auto => {}
         }
-        match self.open().await {
-            Ok(version) => Ok(self.stream_of(call, &version)),
-            // The database is not there: so says the call.
-            Err(_) => self.unstreamed(call.await).map(json),
+        loop {
+            let mut opening = Box::pin(self.open());
+            tokio::select! {
+                biased;
+                answer = &mut call => {
+                    // What was said before it is lost without a stream.
+                    let linger = if self.stream.is_silent() { Duration::ZERO } else { LINGER };
+                    match timeout(linger, &mut opening).await {
+                        Ok(Ok(version)) => return Ok(self.stream_of(ready(answer), &version)),
+                        Ok(Err(_)) => {}
+                        Err(_) => self.close_once_open(opening),
+                    }
+                    return self.unstreamed(answer).map(json);
+                }
+                opened = &mut opening => match opened {
+                    Ok(version) => return Ok(self.stream_of(call, &version)),
+                    Err(error) if error.status == 503 => {}
+                    // Who knows whether it has its row, or whether it is committing: the call does.
+                    Err(error) if error.status >= 500 || writes => {
+                        return self.unstreamed(call.await).map(json);
+                    }
+                    Err(error) => {
+                        call.abort();
+                        return Err(error);
+                    }
+                },
+            }
+            tokio::select! {
+                biased;
+                answer = &mut call => return self.unstreamed(answer).map(json),
+                () = tokio::time::sleep(PATIENCE) => {}
+            }
         }
+    }
+
+    /// Lets `opening` come to its end: the row that it makes is not needed any more.
+    fn close_once_open(
+        &self,
+        opening: impl Future<Output = Result<String, RpcError>> + Send + 'static,
+    ) {
+        let Self { transport, caller, stream, .. } = self;
+        let (service, caller) = (transport.service.clone(), caller.clone());
+        let stream = stream.clone();
+        in_a_task(transport, async move {
+            if opening.await.is_ok() {
+                service.shut_stream(&caller, &stream).await;
+            }
+        });
     }
 
     /// The answer that is no stream. A call that ended with its session is answered as if it had come
@@ -198,21 +246,29 @@ impl Call {
     }
 
     /// Makes the row of the stream; gives the session's version.
-    async fn open(&self) -> Result<String, RpcError> {
+    fn open(&self) -> impl Future<Output = Result<String, RpcError>> + Send + use<> {
         let Self { transport, caller, request, stream, .. } = self;
-        let LegacyRequest { session, id, .. } = &**request;
-        let session = transport.service.open_stream(caller, session, Some(id), stream).await?;
-        Ok(session.protocol_version)
+        let (service, caller) = (transport.service.clone(), caller.clone());
+        let (request, stream) = (request.clone(), stream.clone());
+        async move {
+            let LegacyRequest { session, id, .. } = &*request;
+            let session = service.open_stream(&caller, session, Some(id), &stream).await?;
+            Ok(session.protocol_version)
+        }
     }
 
     /// The stream that `call` ends, as a response.
-    fn stream_of(self, call: Running, version: &str) -> Response<Body> {
+    fn stream_of(
+        self,
+        call: impl Future<Output = Done> + Send + 'static,
+        version: &str,
+    ) -> Response<Body> {
         let Self { transport, caller, request, stream, unread, .. } = self;
         let beginning = stream.beginning();
         let (service, ended) = (transport.service.clone(), transport.authenticator.ended(&caller));
         in_a_task(&transport, async move {
             let answer = call.await.unwrap_or_else(|error| Some(request.refused(panicked(&error))));
-            service.end_stream(&caller, &stream, answer).await;
+            service.end_stream(&caller, &request, &stream, answer).await;
         });
         let jitter = beginning.stream.0.as_u64_pair().1;
         let (source, stopping) = (Source::Call(unread), transport.stopping);

@@ -1,5 +1,7 @@
 //! What the server asked a client: any replica takes the answer, the one that waits finds it here.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -18,10 +20,14 @@ statements! {
         "with taken as (delete from client_requests where project_id = $1 and id = $2 \
          and user_id = $3 and answered_at is not null returning id, answer) \
          select t.answer from client_requests r left join taken t using (id) \
+         join sessions s on s.project_id = r.project_id and s.id = r.session_id and s.expires_at > now() \
          where r.project_id = $1 and r.id = $2 and r.user_id = $3";
     DELETE = "client_requests.delete" (UUID, UUID, UUID)
         "delete from client_requests where project_id = $1 and id = $2 and user_id = $3";
 }
+
+/// How long a client may take to answer.
+pub const PATIENCE: Duration = Duration::from_mins(10);
 
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

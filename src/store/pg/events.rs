@@ -42,24 +42,41 @@ pub struct StoredEvent {
     pub payload: String,
 }
 
-/// Stores `events` of any streams of any tenants, in one statement, and gives those that are stored
-/// now. Missing is what belongs on no open stream, or on a GET stream that is not the newest of its
+/// What became of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Those that are in the table now.
+    pub events: Vec<(StreamId, i64)>,
+    /// Streams that somebody else has locked: what of theirs is not stored may come again.
+    pub busy: Vec<StreamId>,
+}
+
+/// Stores `events` of any streams of any tenants, in one statement, and waits for no lock. Missing in
+/// both answers is what belongs on no open stream, or on a GET stream that is not the newest of its
 /// session. To store the same events again changes nothing and gives the same.
 ///
 /// # Errors
 /// See [`StoreError`]. One event that Postgres refuses fails them all: a payload that is no JSON,
 /// has `\u0000`, or is larger than 16 MiB.
-pub async fn store(store: &Store, events: &[NewEvent]) -> Result<Vec<(StreamId, i64)>, StoreError> {
+pub async fn store(store: &Store, events: &[NewEvent]) -> Result<Stored, StoreError> {
     let of = |id: fn(&NewEvent) -> Uuid| -> Vec<Uuid> { events.iter().map(id).collect() };
     let (projects, streams) = (of(|event| event.project.0), of(|event| event.stream.0));
     let users = of(|event| event.user.0);
     let seqs: Vec<i64> = events.iter().map(|event| event.seq).collect();
     let payloads: Vec<&str> = events.iter().map(|event| event.payload.as_str()).collect();
     let finals: Vec<bool> = events.iter().map(|event| event.last).collect();
-    let stored = store.serve_write(async |tx| {
+    let rows = store.serve_write(async |tx| {
         tx.rows(&STORE, &[&projects, &streams, &users, &seqs, &payloads, &finals]).await
     });
-    Ok(stored.await?.iter().map(|row| (StreamId(row.get("stream_id")), row.get("seq"))).collect())
+    let mut stored = Stored::default();
+    for row in rows.await? {
+        let stream = StreamId(row.get("stream_id"));
+        match row.get("seq") {
+            Some(seq) => stored.events.push((stream, seq)),
+            None => stored.busy.push(stream),
+        }
+    }
+    Ok(stored)
 }
 
 /// At most `limit` events of the caller's stream that come after `after`, in their order.

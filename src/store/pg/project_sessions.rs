@@ -25,7 +25,7 @@ statements! {
          and (s.created_at, app.session_handle(s.id)) > ($2, $3) \
          order by s.created_at, 1 limit $4";
     END_OF = "platform.end_session" (UUID, UUID)
-        "delete from sessions where project_id = $1 and expires_at > now() \
+        "update sessions set expires_at = '-infinity' where project_id = $1 and expires_at > now() \
          and app.session_handle(id) = $2 returning user_id, client_name";
 }
 

@@ -12,6 +12,8 @@ statements! {
     EVENTS = "purge.events" (TIMESTAMPTZ, INT4) "select app.purge_events($1, $2)";
     STREAMS = "purge.streams" (TIMESTAMPTZ, INT4) "select app.purge_streams($1, $2)";
     SESSIONS = "purge.sessions" (INT4) "select app.purge_sessions($1)";
+    CLIENT_REQUESTS = "purge.client_requests" (TIMESTAMPTZ, INT4)
+        "select app.purge_client_requests($1, $2)";
     SIGNALS = "purge.signals" (TIMESTAMPTZ, INT4) "select app.purge_signals($1, $2)";
     KEY_CHANGES = "purge.key_changes" (TIMESTAMPTZ, INT4) "select app.purge_key_changes($1, $2)";
     IDEMPOTENCY_KEYS = "purge.idempotency_keys" (INT4) "select app.purge_idempotency_keys($1)";
@@ -48,6 +50,18 @@ pub async fn streams(
 /// See [`StoreError`].
 pub async fn sessions(store: &Store, max_rows: i32) -> Result<u64, StoreError> {
     purge(store, &SESSIONS, &[&max_rows]).await
+}
+
+/// Questions to clients that were asked before `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn client_requests(
+    store: &Store,
+    before: OffsetDateTime,
+    max_rows: i32,
+) -> Result<u64, StoreError> {
+    purge(store, &CLIENT_REQUESTS, &[&before, &max_rows]).await
 }
 
 /// Signals of before `before`.

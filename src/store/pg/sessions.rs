@@ -27,7 +27,7 @@ statements! {
          and s.last_seen_at < now() - interval '1 hour' order by s.last_seen_at \
          limit greatest(0, 1 - $4 + (select count(*) from sessions o where o.project_id = $1 \
          and o.key_id = $2 and o.expires_at > now())) for update skip locked) \
-         delete from sessions using unused \
+         update sessions set expires_at = '-infinity' from unused \
          where sessions.project_id = $1 and sessions.id = unused.id returning sessions.id";
     FIND = "sessions.find" (UUID, TEXT, UUID)
         "select s.protocol_version, s.client_name, s.capabilities, s.log_level, s.toolsets, m.role, \
@@ -36,7 +36,7 @@ statements! {
          where s.project_id = $1 and s.id = $2 and s.user_id = $3 and s.expires_at > now()";
     TOUCH = "sessions.touch" (UUID, TEXT, FLOAT8)
         "update sessions set last_seen_at = now(), expires_at = now() + make_interval(secs => $3) \
-         where project_id = $1 and id = $2";
+         where project_id = $1 and id = $2 and expires_at > now()";
     SUBSCRIBE = "sessions.subscribe" (UUID, TEXT, UUID, TEXT)
         "update sessions set subscriptions = array_append(subscriptions, $4) \
          where project_id = $1 and id = $2 and user_id = $3 and not $4 = any(subscriptions)";
@@ -48,8 +48,9 @@ statements! {
          where project_id = $1 and id = $2 and user_id = $3 and expires_at > now()";
     SET_LOG_LEVEL = "sessions.set_log_level" (UUID, TEXT, UUID, TEXT)
         "update sessions set log_level = $4 where project_id = $1 and id = $2 and user_id = $3";
-    DELETE = "sessions.delete" (UUID, TEXT, UUID)
-        "delete from sessions where project_id = $1 and id = $2 and user_id = $3 returning id";
+    END = "sessions.end" (UUID, TEXT, UUID)
+        "update sessions set expires_at = '-infinity' where project_id = $1 and id = $2 \
+         and user_id = $3 and expires_at > now() returning id";
 }
 
 /// What a client said of itself when it initialised.
@@ -157,7 +158,7 @@ pub async fn find(tx: &Tx, tenant: &Tenant, id: &str) -> Result<Option<Session>,
     session.transpose()
 }
 
-/// Notes that the session is in use: it lives for another `ttl`.
+/// Notes that the session is in use: it lives for another `ttl`, unless it has ended.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -215,7 +216,7 @@ pub async fn set_log_level(
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn delete(tx: &Tx, tenant: &Tenant, id: &str) -> Result<bool, StoreError> {
-    let row = tx.row(&DELETE, &[&tenant.project().0, &id, &tenant.user().0]).await?;
+pub async fn end(tx: &Tx, tenant: &Tenant, id: &str) -> Result<bool, StoreError> {
+    let row = tx.row(&END, &[&tenant.project().0, &id, &tenant.user().0]).await?;
     Ok(row.is_some())
 }

@@ -14,7 +14,8 @@ use crate::store::row::Place;
 use crate::store::statement::statements;
 use crate::store::{Store, StoreError, Tenant, Tx};
 
-// FIND has a fence (`offset 0`), or the planner might walk through all streams of the session.
+// FIND has a fence (`offset 0`), or the planner might walk through all streams of the session. FINISH
+// asks for the session, which may have ended since its transaction began.
 statements! {
     CLAIM = "streams.claim" (UUID, TEXT, TEXT)
         "select pg_advisory_xact_lock(hashtextextended($1::text || ' ' || $2 || ' ' || $3, 0))";
@@ -30,10 +31,13 @@ statements! {
          order by seq desc limit 1), 0) as last_seq, s.next_seq, \
          coalesce(s.closed_at, s.lease_until, s.created_at) as alive_until from (select * \
          from streams where project_id = $1 and id = $2 and user_id = $3 offset 0) s \
+         join sessions o on o.project_id = $1 and o.id = s.session_id and o.expires_at > now() \
          where s.session_id = $4";
     FINISH = "streams.finish" (UUID, UUID, UUID, INT8, TEXT)
         "with closed as (update streams set closed_at = now(), next_seq = $4 + 1 \
-         where project_id = $1 and id = $2 and user_id = $3 and closed_at is null returning id) \
+         where project_id = $1 and id = $2 and user_id = $3 and closed_at is null \
+         and exists (select from sessions o where o.project_id = $1 and o.id = session_id \
+         and o.expires_at > now()) returning id) \
          insert into mcp_events (project_id, stream_id, user_id, seq, payload) \
          select $1, id, $3, $4, $5::jsonb from closed returning seq";
     LOCK = "streams.lock" (UUID, UUID, UUID)
@@ -53,7 +57,7 @@ statements! {
          order by seq desc limit 1), 0) \
          where project_id = $1 and id = $2 and user_id = $3 and closed_at is null";
     RENEW = "streams.renew" (UUID, UUID_ARRAY, UUID_ARRAY, FLOAT8)
-        "select app.renew_leases($1, $2, $3, make_interval(secs => $4))";
+        "select project_id, stream_id from app.renew_leases($1, $2, $3, make_interval(secs => $4))";
     HEADS = "streams.heads" (UUID_ARRAY, UUID_ARRAY)
         "select stream_id, last_seq, closed, orphaned from app.stream_heads($1, $2)";
 }
@@ -239,7 +243,8 @@ async fn lock(tx: &Tx, tenant: &Tenant, id: StreamId) -> Result<bool, StoreError
     Ok(row.is_some())
 }
 
-/// Renews the leases of those of `streams` that are open and that `owner` writes.
+/// Renews the leases of those of `streams` that are open and that `owner` writes. Gives those that
+/// somebody else has locked, for whom it does not wait.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -248,12 +253,13 @@ pub async fn renew(
     owner: Uuid,
     streams: &[(ProjectId, StreamId)],
     lease: Duration,
-) -> Result<(), StoreError> {
+) -> Result<Vec<(ProjectId, StreamId)>, StoreError> {
     let ((projects, ids), lease) = (uuids(streams), lease.as_secs_f64());
     let renewed =
         store.serve_write(async |tx| tx.rows(&RENEW, &[&owner, &projects, &ids, &lease]).await);
-    renewed.await?;
-    Ok(())
+    let busy = renewed.await?;
+    let busy = busy.iter().map(|row| (ProjectId(row.get(0)), StreamId(row.get(1))));
+    Ok(busy.collect())
 }
 
 /// How far `streams` have come; one that is gone is left out.

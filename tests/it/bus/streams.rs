@@ -43,7 +43,7 @@ async fn open(database: &Database, key: &TestKey, lease: Duration) -> StreamId {
 async fn store(database: &Database, tenant: &Tenant, stream: StreamId, seq: i64) {
     let (project, user) = (tenant.project(), tenant.user());
     let event = NewEvent { project, user, stream, seq, payload: "{}".to_owned(), last: false };
-    assert_eq!(events::store(database.store(), &[event]).await.unwrap(), [(stream, seq)]);
+    assert_eq!(events::store(database.store(), &[event]).await.unwrap().events, [(stream, seq)]);
 }
 
 /// Reads the stream whenever there is news of it, until it is as wanted.
@@ -86,8 +86,7 @@ async fn events_the_end_and_the_loss_of_a_stream_are_news_without_anybodys_word(
     let mut mourner = replica.bus.follow(tenant.project(), dying);
     until(here, (dying, &mut mourner), |found| found.unwrap().orphaned).await;
 
-    let ended =
-        database.store().write(tenant, async |tx| sessions::delete(tx, tenant, SESSION).await);
+    let ended = database.store().write(tenant, async |tx| sessions::end(tx, tenant, SESSION).await);
     assert!(ended.await.map_err(|error: StoreError| error).unwrap());
     until(here, (stream, &mut follow), |found| found.is_none()).await;
 }

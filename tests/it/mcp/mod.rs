@@ -1,6 +1,6 @@
 //! MCP by the front door.
 
-mod asker;
+pub mod asker;
 mod bad_input;
 mod documents;
 pub mod listen;

@@ -27,7 +27,11 @@ fn is_refused(reply: &Reply) -> bool {
 }
 
 async fn count(owner: &tokio_postgres::Client) -> i64 {
-    owner.query_one("select count(*) from sessions", &[]).await.unwrap().get(0)
+    owner
+        .query_one("select count(*) from sessions where expires_at > now()", &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 #[tokio::test]

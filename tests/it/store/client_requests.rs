@@ -75,6 +75,6 @@ async fn a_request_ends_with_its_session_and_has_no_boundless_answer() {
         .store
         .write(tenant, async |tx| client_requests::answer(tx, tenant, session, id, &large).await);
     assert_eq!(refused.await.unwrap_err().constraint(), Some("client_requests_answer_size"));
-    assert!(place.writes(async |tx| sessions::delete(tx, tenant, session).await).await);
+    assert!(place.writes(async |tx| sessions::end(tx, tenant, session).await).await);
     assert_eq!(place.takes(id).await, Taken::Gone);
 }

@@ -9,7 +9,7 @@ use crate::harness::{Database, Login};
 
 /// What is stored of `events`, in their order.
 async fn stored(store: &Store, events: &[NewEvent]) -> Vec<(StreamId, i64)> {
-    let mut stored = events::store(store, events).await.unwrap();
+    let mut stored = events::store(store, events).await.unwrap().events;
     stored.sort_by_key(|one| events.iter().position(|event| (event.stream, event.seq) == *one));
     stored
 }

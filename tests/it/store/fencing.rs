@@ -1,9 +1,10 @@
 //! One writer at the end of a stream: who was taken for dead stores nothing more, and of two that
-//! come at once one waits for the other.
+//! come at once one waits for the other; but who stores events waits for nobody.
 
-use mbmcp::store::pg::events;
+use mbmcp::store::pg::events::{self, Stored};
+use mbmcp::store::pg::streams;
 
-use super::ground::{Place, count, server_begins, somebody_waits, store_by_sql};
+use super::ground::{LONG, Place, count, server_begins, somebody_waits, store_by_sql};
 use crate::harness::{Database, Login};
 
 #[tokio::test]
@@ -22,7 +23,7 @@ async fn who_was_taken_for_dead_finishes_nothing_and_stores_nothing() {
     assert!(!place.finish(stream, 3, r#"{"result": 1}"#).await);
     let late = [first, place.event(stream, 2, "{}"), place.event(stream, 3, "{}")];
     let stored = events::store(database.store(), &late).await.unwrap();
-    assert_eq!(stored, [(stream, 1)], "which was stored in its time");
+    assert_eq!(stored.events, [(stream, 1)], "which was stored in its time");
     assert!(!place.orphan(stream, r#"{"error": 2}"#).await, "once");
     assert_eq!(place.events(stream).await, end);
 }
@@ -70,21 +71,14 @@ async fn who_finishes_waits_for_who_says_that_he_is_dead() {
         let stream = place.abandoned().await;
         let closing = format!("update streams set closed_at = now() where id = '{stream}'");
         let closer = place.begins(&database, &closing).await;
-        let (writer, other) = (place.clone(), place.clone());
+        let writer = place.clone();
         let finish = tokio::spawn(async move { writer.finish(stream, 2, "{}").await });
-        let store = tokio::spawn(async move {
-            events::store(&other.store, &[other.event(stream, 1, "{}")]).await.unwrap()
-        });
         somebody_waits(&owner).await;
         assert_eq!(count(&owner, "select count(*) from mcp_events").await, 0);
         closer.batch_execute(end).await.unwrap();
         assert_eq!(finish.await.unwrap(), finishes, "{end}");
-        // After a rollback the two come in one order or the other.
-        let stored = store.await.unwrap();
-        assert!(finishes || stored.is_empty(), "{stored:?}");
         let seqs: Vec<i64> = place.events(stream).await.iter().map(|event| event.0).collect();
-        assert_eq!(seqs.contains(&2), finishes);
-        assert_eq!(seqs.contains(&1), !stored.is_empty());
+        assert_eq!(seqs, if finishes { vec![2] } else { vec![] });
         owner.batch_execute("delete from mcp_events").await.unwrap();
     }
 }
@@ -114,18 +108,52 @@ async fn an_orphans_end_comes_behind_events_that_were_just_being_stored() {
 #[tokio::test]
 async fn a_batch_that_is_repeated_while_it_is_being_committed_is_stored_once() {
     let database = Database::new().await;
-    let owner = database.connect(Login::Owner).await;
     let place = Place::of(&database, "a").await;
     for end in ["commit", "rollback"] {
         let stream = place.post().await;
         let first = server_begins(&database, &store_by_sql(&place, stream, 1, "{}")).await;
-        let again = place.clone();
-        let again = tokio::spawn(async move {
-            events::store(&again.store, &[again.event(stream, 1, "{}")]).await.unwrap()
-        });
-        somebody_waits(&owner).await;
+        let batch = [place.event(stream, 1, "{}")];
+        let busy = events::store(&place.store, &batch).await.unwrap();
+        assert_eq!(busy, Stored { events: vec![], busy: vec![stream] });
         first.batch_execute(end).await.unwrap();
-        assert_eq!(again.await.unwrap(), [(stream, 1)], "{end}");
+        let again = events::store(&place.store, &batch).await.unwrap();
+        assert_eq!(again, Stored { events: vec![(stream, 1)], busy: vec![] }, "{end}");
         assert_eq!(place.events(stream).await, [(1, "{}".to_owned())]);
     }
+}
+
+#[tokio::test]
+async fn who_locks_streams_of_one_tenant_keeps_those_of_no_other_waiting() {
+    let database = Database::new().await;
+    let (ours, theirs) = (Place::of(&database, "a").await, Place::of(&database, "b").await);
+    let (locked, free) = (ours.post().await, theirs.post().await);
+    let (older, newest) = (theirs.get().await, theirs.get().await);
+    let owner = database.connect(Login::Owner).await;
+    // As whoever deletes a membership locks them, until all their events are gone.
+    owner.batch_execute("begin").await.unwrap();
+    let delete = "delete from memberships where project_id = $1";
+    owner.execute(delete, &[&ours.tenant.project().0]).await.unwrap();
+    let batch = [
+        ours.event(locked, 1, "{}"),
+        theirs.event(free, 1, "{}"),
+        theirs.event(older, 1, "{}"),
+        theirs.event(newest, 1, "{}"),
+    ];
+    let mut stored = events::store(database.store(), &batch).await.unwrap();
+    stored.events.sort_unstable();
+    let mut expected = vec![(free, 1), (newest, 1)];
+    expected.sort_unstable();
+    assert_eq!(stored, Stored { events: expected, busy: vec![locked] });
+
+    let (a, b) = ((ours.tenant.project(), locked), (theirs.tenant.project(), free));
+    let renew = async |place: &Place| {
+        streams::renew(database.store(), place.owner, &[a, b], LONG * 2).await.unwrap()
+    };
+    assert_eq!((renew(&ours).await, renew(&theirs).await), (vec![a], vec![]));
+    let longer = "select count(*) from streams where lease_until > now() + interval '90 minutes'";
+    let watcher = database.connect(Login::Owner).await;
+    assert_eq!(count(&watcher, longer).await, 1);
+    owner.batch_execute("rollback").await.unwrap();
+    assert_eq!(renew(&ours).await, []);
+    assert_eq!(count(&watcher, longer).await, 2);
 }

@@ -26,7 +26,7 @@ async fn fill(place: &Place, streams: &[StreamId], seqs: i64) {
         .iter()
         .flat_map(|stream| (1..=seqs).map(|seq| place.event(*stream, seq, "{}")))
         .collect();
-    assert_eq!(events::store(&place.store, &batch).await.unwrap().len(), batch.len());
+    assert_eq!(events::store(&place.store, &batch).await.unwrap().events.len(), batch.len());
 }
 
 fn a_day_ago() -> OffsetDateTime {
@@ -149,6 +149,11 @@ async fn two_that_tidy_up_at_once_share_the_work() {
     beside_each_other(&database, "mcp_events", &first("events"), second).await;
     let second = async || purge::streams(store, later, 9).await;
     beside_each_other(&database, "streams", &first("streams"), second).await;
+    let asked = "insert into client_requests (project_id, id, user_id, session_id) \
+         select project_id, gen_random_uuid(), user_id, id from sessions";
+    owner.batch_execute(asked).await.unwrap();
+    let second = async || purge::client_requests(store, later, 9).await;
+    beside_each_other(&database, "client_requests", &first("client_requests"), second).await;
     owner.batch_execute("update sessions set expires_at = now()").await.unwrap();
     let second = async || purge::sessions(store, 9).await;
     beside_each_other(&database, "sessions", "app.purge_sessions(4)", second).await;

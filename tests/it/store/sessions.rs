@@ -1,10 +1,10 @@
-//! What a session remembers for its streams: subscriptions and the log level.
+//! What a session remembers for its streams: subscriptions and the log level; and its end.
 
-use mbmcp::store::pg::sessions;
+use mbmcp::store::pg::{sessions, streams};
 use mbmcp::store::{StoreError, Tx};
 
-use super::ground::Place;
-use crate::harness::Database;
+use super::ground::{LONG, Place, count};
+use crate::harness::{Database, Login};
 
 async fn changes<T>(
     place: &Place,
@@ -81,4 +81,25 @@ async fn nobody_else_changes_a_session() {
         assert_eq!(subscriptions(&thief).await, None);
     }
     assert_eq!(subscriptions(&place).await, Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn one_that_was_ended_is_over_for_all_who_began_before_as_well() {
+    let database = Database::new().await;
+    let (place, other) = (Place::of(&database, "a").await, Place::of(&database, "a").await);
+    let stream = place.post().await;
+    let Place { tenant, session, .. } = &place;
+    let late = changes(&place, async |tx| {
+        assert!(sessions::find(tx, tenant, session).await?.is_some(), "control");
+        assert!(place.writes(async |tx| sessions::end(tx, tenant, session).await).await);
+        assert!(!place.writes(async |tx| sessions::end(tx, tenant, session).await).await, "once");
+        sessions::touch(tx, tenant, session, LONG).await?;
+        assert_eq!(sessions::find(tx, tenant, session).await?, None);
+        streams::finish(tx, tenant, stream, 1, "{}").await
+    });
+    assert!(!late.await.unwrap(), "what it changes is undone");
+    assert_eq!(place.finds(stream).await, None);
+    let owner = database.connect(Login::Owner).await;
+    assert_eq!(count(&owner, "select count(*) from streams where closed_at is null").await, 1);
+    assert!(other.finish(other.post().await, 1, "{}").await, "control");
 }

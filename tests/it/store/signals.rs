@@ -102,7 +102,7 @@ async fn end(database: &Database, place: &Place, name: &str, way: &str) {
     let handle: Uuid = hand.query_one(handle, &[session]).await.unwrap().get(0);
     let ended: Result<bool, StoreError> = match way {
         "its user" => {
-            store.write(tenant, async |tx| sessions::delete(tx, tenant, session).await).await
+            store.write(tenant, async |tx| sessions::end(tx, tenant, session).await).await
         }
         "an owner" => {
             let owner = database.key(name, Role::Owner, &[Scope::Admin]).await.tenant;
@@ -155,11 +155,13 @@ async fn the_end_of_a_session_is_told_however_it_comes() {
             }],
             "{way}, of {user}"
         );
-        let gone = "select count(*) from streams where id = $1";
-        let owner = database.connect(Login::Owner).await;
-        assert_eq!(owner.query_one(gone, &[&stream.0]).await.unwrap().get::<_, i64>(0), 0);
+        assert_eq!(place.finds(stream).await, None, "{way}");
         end(&database, &other, &name, "by hand").await;
         assert_eq!(reader.told().await.len(), 1);
+        // What is left of it goes without a word.
+        let left = u64::from(["its user", "an owner", "the platform"].contains(&way));
+        assert_eq!(purge::sessions(database.store(), 10).await.unwrap(), left, "{way}");
+        assert_eq!(reader.told().await, []);
     }
 }
 

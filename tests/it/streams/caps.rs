@@ -1,75 +1,10 @@
 //! How much a call may say, and how large its answer may be.
 
-use std::time::Duration;
-
-use futures_util::future::BoxFuture;
 use mbmcp::mcp::streams::Stream;
-use mbmcp::mcp::wire::{CallToolResult, ContentBlock, RpcError, ServerCapabilities, Tool};
-use mbmcp::mcp::{Call, CallError, Handler, Method};
-use mbmcp::model::SignalKind;
-use mbmcp::store::Tx;
-use mbmcp::store::pg::signals;
 use serde_json::{Value, json};
 
+use super::talker::Talker;
 use crate::harness::{Client, Database, Login, Server};
-
-/// A handler whose one tool changes something, says so many messages of so many bytes, and gives an
-/// answer of so many.
-struct Talker;
-
-impl Talker {
-    async fn talk(call: &Call<'_>, tx: &Tx, method: Method<'_>) -> Result<Vec<u8>, CallError> {
-        let Method::CallTool(params) = method else {
-            return Err(RpcError::method_not_found("other").into());
-        };
-        let arguments = Value::Object(params?.arguments.unwrap_or_default());
-        let number = |name: &str| arguments[name].as_u64().unwrap();
-        let text = |name: &str| "x".repeat(usize::try_from(number(name)).unwrap());
-        let id = call.ambient.uuid().unwrap();
-        signals::announce(tx, call.tenant(), id, SignalKind::ToolsChanged, "a change").await?;
-        let message = text("bytes");
-        for said in 0..u32::try_from(number("messages")).unwrap() {
-            call.notices.progress(said.into(), None, &message);
-            if said % 500 == 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let answer = ContentBlock::text(text("answer"));
-        Ok(call.answer(CallToolResult::success(vec![answer]))?)
-    }
-}
-
-impl Handler for Talker {
-    fn capabilities(&self) -> ServerCapabilities {
-        ServerCapabilities::builder().enable_tools().build()
-    }
-
-    fn instructions(&self) -> &'static str {
-        "Talks."
-    }
-
-    fn tool(&self, _: &str) -> Option<&Tool> {
-        None
-    }
-
-    fn target(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn writes(&self, _: &Method<'_>) -> bool {
-        true
-    }
-
-    fn answer<'a>(
-        &'a self,
-        call: &'a Call<'a>,
-        tx: &'a Tx,
-        method: Method<'a>,
-    ) -> BoxFuture<'a, Result<Vec<u8>, CallError>> {
-        Box::pin(Self::talk(call, tx, method))
-    }
-}
 
 /// Calls the tool and gives all its messages, however often the connection ends because they are not
 /// read as fast as they are said.
@@ -101,7 +36,8 @@ async fn a_call_that_says_or_answers_too_much_is_undone_and_told_so() {
         (5, 0, 10, bytes - 1000, None),
         (6, 0, 10, bytes, Some(format!("an answer has at most {bytes} bytes"))),
     ] {
-        let arguments = json!({ "messages": messages, "bytes": each, "answer": answer });
+        let arguments =
+            json!({ "messages": messages, "bytes": each, "answer": answer, "after": 20 });
         let said = call(&client, id, arguments).await;
         let (last, count) = (said.last().unwrap(), i64::try_from(said.len()).unwrap());
         assert_eq!(last["id"], id);
@@ -128,4 +64,22 @@ async fn a_call_that_says_or_answers_too_much_is_undone_and_told_so() {
         .unwrap()
         .get(0);
     assert_eq!(open, 0);
+}
+
+#[tokio::test]
+async fn the_answer_of_a_read_is_no_larger() {
+    let database = Database::new().await;
+    let streams = [("MCP_JSON_RESPONSE", "false")];
+    let server = Server::of(Box::new(Talker), &database, &streams).await.unwrap();
+    let client = server.session(&database.editor("a").await).await;
+    let (_, bytes) = Stream::LIMITS;
+    let sentence = format!("an answer has at most {bytes} bytes");
+    for (id, answer, refused) in [(1, bytes - 1000, false), (2, bytes, true)] {
+        let mut stream = client.stream(id, "tell", json!({ "answer": answer })).await;
+        let beginning = stream.event().await.unwrap().id.unwrap();
+        let said = stream.rest().await;
+        let message = said[0]["error"]["message"].as_str().unwrap_or_default();
+        assert_eq!((said.len(), message.contains(&sentence)), (1, refused), "{id}: {message}");
+        assert_eq!(client.listen(Some(&beginning)).await.rest().await, said, "it is stored");
+    }
 }

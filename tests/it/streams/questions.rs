@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::conformance::fixture::Fixture;
-use crate::harness::{Client, Database, Events, Server, redis_url, seconds_of_silence};
+use crate::harness::{Client, Database, Events, Login, Server, redis_url, seconds_of_silence};
+use crate::mcp::asker::Asker;
 
 /// A server with every time-out of a call as short as it can be.
 async fn impatient(database: &Database, redis: bool) -> Server {
@@ -20,7 +21,11 @@ async fn impatient(database: &Database, redis: bool) -> Server {
 }
 
 /// A session of a client that can be asked what `capabilities` say.
-async fn session(server: &Server, key: &crate::harness::TestKey, capabilities: Value) -> Client {
+pub async fn session(
+    server: &Server,
+    key: &crate::harness::TestKey,
+    capabilities: Value,
+) -> Client {
     let client = server.client(key);
     let params = json!({
         "protocolVersion": "2025-11-25",
@@ -40,7 +45,7 @@ async fn ask(client: &Client) -> (Events, Value) {
     (stream, question)
 }
 
-async fn answer(client: &Client, question: &Value, outcome: Value) {
+pub async fn answer(client: &Client, question: &Value, outcome: Value) {
     let mut body = json!({ "jsonrpc": "2.0", "id": question["id"] });
     body.as_object_mut().unwrap().extend(outcome.as_object().unwrap().clone());
     let answered = client.post(body.to_string()).await;
@@ -123,4 +128,54 @@ async fn who_cannot_be_asked_is_told_so() {
     let deaf = session(&server, &key, json!({ "elicitation": {} })).await;
     let refused = deaf.rpc("tools/call", call).await;
     assert_eq!(refused.code(), -32600, "{}", refused.text);
+}
+
+#[tokio::test]
+async fn what_was_answered_is_known_when_the_next_question_is() {
+    let database = Database::new().await;
+    let server = Server::of(Asker::boxed(), &database, &[]).await.unwrap();
+    let key = database.editor("a").await;
+    let client = session(&server, &key, json!({ "elicitation": {} })).await;
+    let mut stream = client.stream(1, "survey", json!({})).await;
+    let mut given = json!({});
+    for (field, value, asked) in
+        [("name", json!("Ada"), "Please"), ("age", json!(36), "Dear \"Ada\", how old are you?")]
+    {
+        let question = stream.message().await.unwrap();
+        assert_eq!(question["params"]["message"], asked);
+        given[field] = json!({ "action": "accept", "content": { field: value } });
+        answer(&client, &question, json!({ "result": given[field] })).await;
+    }
+    let said = stream.rest().await;
+    assert_eq!(said.len(), 1, "{said:?}");
+    let told = said[0]["result"]["content"][0]["text"].as_str().unwrap();
+    let told: Value = serde_json::from_str(told).unwrap();
+    assert_eq!(told, json!({ "answers": given, "state": { "step": 2 } }));
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_at_once_is_read_later() {
+    let database = Database::new().await;
+    let server = impatient(&database, false).await;
+    let client = session(&server, &database.editor("a").await, json!({ "elicitation": {} })).await;
+    let (mut stream, question) = ask(&client).await;
+    let owner = database.connect(Login::Owner).await;
+    // What a sequence counts is not rolled back.
+    let fail = "
+      create sequence looks;
+      create function fail_twice() returns trigger language plpgsql security definer as $$
+      begin
+        if nextval('public.looks') < 3 then
+          raise exception 'the database is away';
+        end if;
+        return old;
+      end $$;
+      create trigger fail_twice before delete on client_requests
+        for each row execute function fail_twice()";
+    owner.batch_execute(fail).await.unwrap();
+    answer(&client, &question, accepted()).await;
+    let said = stream.rest().await;
+    assert!(said.len() == 1 && said[0].to_string().contains("Ada"), "{said:?}");
+    let looks: i64 = owner.query_one("select last_value from looks", &[]).await.unwrap().get(0);
+    assert_eq!(looks, 3);
 }

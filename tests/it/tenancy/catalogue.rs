@@ -27,7 +27,7 @@ const RANKS: [(&str, [i32; 4]); 21] = [
     ("project_words", [1, 2, 9, 2]),
     ("projects", [1, 9, 3, 9]),
     ("schema_migrations", [9, 9, 9, 9]),
-    ("sessions", [1, 1, 1, 1]),
+    ("sessions", [1, 1, 1, 9]),
     ("signals", [1, 1, 9, 9]),
     ("streams", [1, 1, 1, 1]),
     ("users", [1, 9, 9, 9]),

@@ -74,6 +74,7 @@ async fn the_functions_across_tenants_are_the_servers_alone() {
         across,
         [
             "authenticate_key",
+            "purge_client_requests",
             "purge_events",
             "purge_idempotency_keys",
             "purge_key_changes",
@@ -105,6 +106,7 @@ async fn the_worker_locks_rows_and_changes_none_of_them() {
     let superuser = world.database.connect(Login::Superuser).await;
     let worker = Caller::role(&superuser, "app_worker", None);
     for (table, column) in [
+        ("client_requests", "created_at"),
         ("idempotency_keys", "expires_at"),
         ("key_changes", "changed_at"),
         ("mcp_events", "created_at"),

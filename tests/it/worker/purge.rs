@@ -1,4 +1,4 @@
-//! Events, streams, signals, changes of keys and kept answers by their age.
+//! Events, streams, questions, signals, changes of keys and kept answers by their age.
 
 use std::time::Duration;
 
@@ -87,6 +87,9 @@ async fn what_is_old_goes_by_a_server_that_nobody_asks_and_what_lives_stays() {
       insert into signals (project_id, id, created_at, kind, target)
       select project_id, gen_random_uuid(), now() - age, 'tools_changed', ''
         from sessions, unnest('{6 minutes, 4 minutes}'::interval[]) as age;
+      insert into client_requests (project_id, id, user_id, session_id, created_at)
+      select project_id, gen_random_uuid(), user_id, id, now() - age
+        from sessions, unnest('{21 minutes, 19 minutes}'::interval[]) as age;
       insert into key_changes (project_id, id, changed_at)
       select project_id, gen_random_uuid(), now() - age
         from sessions, unnest('{25 hours, 23 hours}'::interval[]) as age;
@@ -102,9 +105,10 @@ async fn what_is_old_goes_by_a_server_that_nobody_asks_and_what_lives_stays() {
         .await;
     eventually("the purge of the rest", async || {
         let rest = "select (select count(*) from signals where kind = 'tools_changed'),
-                           (select count(*) from key_changes), (select count(*) from idempotency_keys)";
+                           (select count(*) from key_changes), (select count(*) from idempotency_keys),
+                           (select count(*) from client_requests)";
         let rest = owner.query_one(rest, &[]).await.unwrap();
-        (0..3).all(|kind| rest.get::<_, i64>(kind) == 1).then_some(())
+        (0..4).all(|kind| rest.get::<_, i64>(kind) == 1).then_some(())
     })
     .await;
 
