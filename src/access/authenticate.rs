@@ -21,7 +21,7 @@ use super::wrong_keys::{Refusal, WrongKeys};
 use crate::model::{Actor, Clock};
 use crate::store::kv::KeyCache;
 use crate::store::pg::keys::{self, KeyRecord};
-use crate::store::{Crowd, Store, StoreError};
+use crate::store::{Overload, Store, StoreError};
 use crate::telemetry::call_log;
 
 /// How long what was looked up stays in the process's own memory, as far as it still holds. A wrong key is
@@ -81,7 +81,7 @@ impl From<Refusal> for NotLookedUp {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TooManyWrong(wait) => Self::TooManyWrong(wait),
-            Refusal::Busy => StoreError::Busy(Crowd::All).into(),
+            Refusal::Busy => StoreError::Busy(Overload::All).into(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tokio_postgres::error::SqlState;
 
-use super::Crowd;
+use super::Overload;
 
 /// A failure of Postgres. Its text is for logs; callers turn the kind into a public sentence.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +14,7 @@ pub enum StoreError {
     Unavailable(String),
     /// Too many calls wait already. Try again.
     #[error(transparent)]
-    Busy(Crowd),
+    Busy(Overload),
     /// A statement or a wait for a lock took longer than allowed.
     #[error("`{statement}` took too long: {refusal}")]
     Timeout {

@@ -9,10 +9,10 @@
 mod error;
 pub mod kv;
 pub mod migrate;
-mod moment;
 pub mod pg;
 mod pool;
 mod row;
+mod snapshot;
 mod statement;
 mod tenant;
 mod tls;
@@ -21,9 +21,9 @@ mod tx;
 pub mod walls;
 
 pub use error::StoreError;
-pub use moment::{Moment, NoMoment};
 pub use pool::{ConnectError, Store};
+pub use snapshot::{NoSnapshot, Snapshot};
 pub use statement::Statement;
 pub use tenant::{Authority, Platform, Tenant};
-pub use turns::Crowd;
+pub use turns::Overload;
 pub use tx::Tx;

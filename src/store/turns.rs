@@ -31,7 +31,7 @@ struct Project {
 
 /// Too many calls at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Crowd {
+pub enum Overload {
     /// Of one project.
     #[error("too many calls of this project at once: send fewer at a time, and try again soon")]
     Project,
@@ -69,7 +69,7 @@ impl Turns {
         match tokio::time::timeout_at(deadline, turns.acquire_owned()).await {
             // It is never closed.
             Ok(Ok(turn)) => Ok(Turn { _turn: turn, _place: place }),
-            Ok(Err(_)) | Err(_) => Err(StoreError::Busy(Crowd::Project)),
+            Ok(Err(_)) | Err(_) => Err(StoreError::Busy(Overload::Project)),
         }
     }
 
@@ -78,7 +78,7 @@ impl Turns {
         &self,
         connection: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let _place = self.queue.try_acquire().map_err(|_| StoreError::Busy(Crowd::All))?;
+        let _place = self.queue.try_acquire().map_err(|_| StoreError::Busy(Overload::All))?;
         connection.await
     }
 
@@ -89,7 +89,7 @@ impl Turns {
             calls: 0,
         });
         if found.calls >= self.per_project.saturating_mul(1 + WAITING) {
-            return Err(StoreError::Busy(Crowd::Project));
+            return Err(StoreError::Busy(Overload::Project));
         }
         found.calls += 1;
         Ok((Place { turns: self, project }, found.turns.clone()))
@@ -133,7 +133,7 @@ mod tests {
     async fn a_project_has_its_turns_and_no_more_and_others_have_theirs() {
         let turns = Turns::new(4, 2);
         let (first, _second) = (turn(&turns, 1).await, turn(&turns, 1).await);
-        assert!(matches!(turn(&turns, 1).await, Err(StoreError::Busy(Crowd::Project))));
+        assert!(matches!(turn(&turns, 1).await, Err(StoreError::Busy(Overload::Project))));
         assert!(turn(&turns, 2).await.is_ok());
         drop(first);
         assert!(turn(&turns, 1).await.is_ok());
@@ -158,14 +158,14 @@ mod tests {
             assert!(poll!(call).is_pending());
         }
         let refused = poll!(Box::pin(turn(&turns, 1)));
-        assert!(matches!(refused, Poll::Ready(Err(StoreError::Busy(Crowd::Project)))));
+        assert!(matches!(refused, Poll::Ready(Err(StoreError::Busy(Overload::Project)))));
 
         let queued = || Box::pin(turns.queue(pending::<Result<(), StoreError>>()));
         let mut waiting: Vec<_> = (0..WAITING).map(|_| queued()).collect();
         for call in &mut waiting {
             assert!(poll!(call).is_pending());
         }
-        assert!(matches!(poll!(queued()), Poll::Ready(Err(StoreError::Busy(Crowd::All)))));
+        assert!(matches!(poll!(queued()), Poll::Ready(Err(StoreError::Busy(Overload::All)))));
         drop(waiting);
         assert!(turns.queue(async { Ok(()) }).await.is_ok());
     }

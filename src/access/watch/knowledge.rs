@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::model::{KeyId, ProjectId};
-use crate::store::Moment;
+use crate::store::Snapshot;
 use crate::store::kv::key_cache;
 use crate::store::pg::key_changes::{KeyChange, KeyNews};
 use crate::store::pg::keys::KeyRecord;
@@ -21,20 +21,20 @@ pub(super) struct Knowledge {
     older: Option<Chapter>,
     newer: Option<Chapter>,
     /// The last look.
-    last: Option<Moment>,
+    last: Option<Snapshot>,
 }
 
 /// All changes from one look on.
 #[derive(Debug)]
 struct Chapter {
-    since: Moment,
+    since: Snapshot,
     begun: Instant,
     changes: HashMap<(ProjectId, Option<KeyId>), Vec<u64>>,
 }
 
 impl Knowledge {
     /// Where the next look begins.
-    pub(super) fn last(&self) -> Option<&Moment> {
+    pub(super) fn last(&self) -> Option<&Snapshot> {
         self.last.as_ref()
     }
 
@@ -46,8 +46,8 @@ impl Knowledge {
     /// Learns what a look at `now` gave, which began where the last one was. Gives whether it is the
     /// first of which anything is known: what was read before may have changed before it, unseen.
     pub(super) fn learn(&mut self, news: KeyNews, now: Instant) -> bool {
-        let KeyNews { moment, changes } = news;
-        if self.last.as_ref().is_some_and(|last| !moment.includes(last)) {
+        let KeyNews { snapshot, changes } = news;
+        if self.last.as_ref().is_some_and(|last| !snapshot.includes(last)) {
             // Another server, or one that was set back: what was counted there means nothing here.
             self.forget();
         }
@@ -56,9 +56,9 @@ impl Knowledge {
             chapter.add(&changes);
         }
         if self.newer.as_ref().is_none_or(|chapter| now >= chapter.begun + CHAPTER) {
-            self.older = self.newer.replace(Chapter::new(moment.clone(), now));
+            self.older = self.newer.replace(Chapter::new(snapshot.clone(), now));
         }
-        self.last = Some(moment);
+        self.last = Some(snapshot);
         anew
     }
 
@@ -68,7 +68,7 @@ impl Knowledge {
     }
 
     /// Whether all changes are known that were not seen at `as_of`.
-    pub(super) fn reaches(&self, as_of: &Moment) -> bool {
+    pub(super) fn reaches(&self, as_of: &Snapshot) -> bool {
         let oldest = self.older.as_ref().or(self.newer.as_ref());
         oldest.is_some_and(|chapter| as_of.includes(&chapter.since))
     }
@@ -86,7 +86,7 @@ impl Knowledge {
 }
 
 impl Chapter {
-    fn new(since: Moment, begun: Instant) -> Self {
+    fn new(since: Snapshot, begun: Instant) -> Self {
         Self { since, begun, changes: HashMap::new() }
     }
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     impl World {
-        fn moment(&self) -> Moment {
+        fn snapshot(&self) -> Snapshot {
             let xmin = self.running.first().copied().unwrap_or(self.next);
             let running: Vec<String> = self.running.iter().map(ToString::to_string).collect();
             format!("1/{xmin}:{}:{}", self.next, running.join(",")).parse().unwrap()
@@ -135,22 +135,22 @@ mod tests {
 
         /// What a look-up gives, and the number of changes that it saw.
         fn look_up(&self) -> (KeyRecord, usize) {
-            (record(&self.moment()), self.changes.len())
+            (record(&self.snapshot()), self.changes.len())
         }
 
         /// Gives whether those who follow the changes are told.
         fn look(&self, knowledge: &mut Knowledge, now: Instant) -> bool {
-            let (moment, last) = (self.moment(), knowledge.last());
+            let (snapshot, last) = (self.snapshot(), knowledge.last());
             let fresh = |xid: &&u64| last.is_some_and(|last| !last.saw(**xid));
             let changes = self.changes.iter().filter(fresh);
             let changes = changes.map(|&xid| KeyChange { project: PROJECT, key: Some(KEY), xid });
             let changes: Vec<_> = changes.collect();
             let told = !changes.is_empty();
-            knowledge.learn(KeyNews { moment, changes }, now) || told
+            knowledge.learn(KeyNews { snapshot, changes }, now) || told
         }
     }
 
-    fn record(as_of: &Moment) -> KeyRecord {
+    fn record(as_of: &Snapshot) -> KeyRecord {
         let record = json!({
             "id": KEY, "project": PROJECT, "user": PROJECT, "scopes": [], "expires_at": null,
             "rate_limit": 1, "test": false, "label": "", "project_slug": "a", "as_of": as_of,
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn changes_of_others_change_nothing_and_those_of_the_project_do() {
-        let [before, after]: [Moment; 2] = ["1/3:3:", "1/9:9:"].map(|text| text.parse().unwrap());
+        let [before, after]: [Snapshot; 2] = ["1/3:3:", "1/9:9:"].map(|text| text.parse().unwrap());
         let other = Uuid::from_u128(9);
         for (project, key, holds_on) in [
             (PROJECT, Some(KeyId(other)), true),
@@ -252,9 +252,9 @@ mod tests {
             (PROJECT, Some(KEY), false),
         ] {
             let mut knowledge = Knowledge::default();
-            knowledge.learn(KeyNews { moment: before.clone(), changes: vec![] }, Instant::now());
+            knowledge.learn(KeyNews { snapshot: before.clone(), changes: vec![] }, Instant::now());
             let changes = vec![KeyChange { project, key, xid: 5 }];
-            knowledge.learn(KeyNews { moment: after.clone(), changes }, Instant::now());
+            knowledge.learn(KeyNews { snapshot: after.clone(), changes }, Instant::now());
             assert_eq!(knowledge.covers(&record(&before)), holds_on);
         }
     }
@@ -262,10 +262,10 @@ mod tests {
     #[test]
     fn another_server_begins_another_book() {
         let mut knowledge = Knowledge::default();
-        let [old, new]: [Moment; 2] = ["1/30:30:", "2/40:40:"].map(|text| text.parse().unwrap());
-        knowledge.learn(KeyNews { moment: old.clone(), changes: vec![] }, Instant::now());
+        let [old, new]: [Snapshot; 2] = ["1/30:30:", "2/40:40:"].map(|text| text.parse().unwrap());
+        knowledge.learn(KeyNews { snapshot: old.clone(), changes: vec![] }, Instant::now());
         assert!(knowledge.covers(&record(&old)));
-        knowledge.learn(KeyNews { moment: new.clone(), changes: vec![] }, Instant::now());
+        knowledge.learn(KeyNews { snapshot: new.clone(), changes: vec![] }, Instant::now());
         assert!(!knowledge.covers(&record(&old)) && knowledge.covers(&record(&new)));
     }
 }

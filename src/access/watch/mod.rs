@@ -9,7 +9,7 @@
 //! revocation may store what it likes, and so may whoever can write to Redis. Where the table cannot
 //! be read, nothing remembered holds, and Postgres is asked for each call.
 //!
-//! [`Moment`](crate::store::Moment) is what an answer saw, `knowledge` what is known of changes,
+//! [`Snapshot`](crate::store::Snapshot) is what an answer saw, `knowledge` what is known of changes,
 //! `poller` reads them, and `reliance` says whether anyone relies on that.
 
 mod knowledge;

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{KeyWatch, News};
 use crate::store::pg::key_changes::{self, KeyNews};
-use crate::store::{Moment, StoreError};
+use crate::store::{Snapshot, StoreError};
 
 /// How often they are read while anyone relies on it.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -81,7 +81,7 @@ impl KeyWatch {
     }
 
     /// Where the look that begins at `now` takes up.
-    fn since(&self, now: OffsetDateTime) -> Option<Moment> {
+    fn since(&self, now: OffsetDateTime) -> Option<Snapshot> {
         let mut known = self.write();
         if known.looked_at.is_some_and(|looked| now - looked > MAX_ABSENCE) {
             known.knowledge.forget();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::model::{KeyId, ProjectId};
 use crate::store::row::Place;
 use crate::store::statement::statements;
-use crate::store::{Moment, Store, StoreError};
+use crate::store::{Snapshot, Store, StoreError};
 
 statements! {
     READ = "key_changes.read" (TEXT)
@@ -29,7 +29,7 @@ pub struct KeyChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyNews {
     /// When this look was; the next begins there.
-    pub moment: Moment,
+    pub snapshot: Snapshot,
     /// What was committed in between.
     pub changes: Vec<KeyChange>,
 }
@@ -38,8 +38,8 @@ pub struct KeyNews {
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn read(store: &Store, since: Option<&Moment>) -> Result<KeyNews, StoreError> {
-    let since = since.map(Moment::snapshot);
+pub async fn read(store: &Store, since: Option<&Snapshot>) -> Result<KeyNews, StoreError> {
+    let since = since.map(Snapshot::as_postgres);
     let rows = store.serve(async |tx| tx.rows(&READ, &[&since]).await).await?;
     let first = rows.first().ok_or_else(|| place("snapshot").broken("a look gives its own"))?;
     let changes = rows.iter().filter_map(|row| {
@@ -47,15 +47,15 @@ pub async fn read(store: &Store, since: Option<&Moment>) -> Result<KeyNews, Stor
         Some(change(row, project))
     });
     Ok(KeyNews {
-        moment: moment(first, "key_changes")?,
+        snapshot: snapshot(first, "key_changes")?,
         changes: changes.collect::<Result<_, _>>()?,
     })
 }
 
 /// What the statement that gave `row` saw.
-pub(super) fn moment(row: &Row, table: &'static str) -> Result<Moment, StoreError> {
+pub(super) fn snapshot(row: &Row, table: &'static str) -> Result<Snapshot, StoreError> {
     let place = Place { table, column: "snapshot", id: &"none" };
-    Moment::new(row.get("server"), row.get("snapshot")).map_err(|error| place.broken(error))
+    Snapshot::new(row.get("server"), row.get("snapshot")).map_err(|error| place.broken(error))
 }
 
 fn change(row: &Row, project: ProjectId) -> Result<KeyChange, StoreError> {

@@ -5,11 +5,11 @@ use time::OffsetDateTime;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::key_changes::moment;
+use super::key_changes::snapshot;
 use crate::model::{Actor, KeyId, ProjectId, Scope, Scopes, UserId};
 use crate::store::row::Place;
 use crate::store::statement::statements;
-use crate::store::{Moment, Store, StoreError, Tenant};
+use crate::store::{Snapshot, Store, StoreError, Tenant};
 
 statements! {
     AUTHENTICATE = "keys.authenticate" (BYTEA)
@@ -42,7 +42,7 @@ pub struct KeyRecord {
     /// The project's short name.
     pub project_slug: String,
     /// When all of this was so: a change that was not seen then makes it a thing of the past.
-    pub as_of: Moment,
+    pub as_of: Snapshot,
 }
 
 impl KeyRecord {
@@ -96,6 +96,6 @@ fn record(row: &Row) -> Result<KeyRecord, StoreError> {
         label: row.get("label"),
         rate_limit: row.get("rate_limit"),
         project_slug: row.get("project_slug"),
-        as_of: moment(row, "api_keys")?,
+        as_of: snapshot(row, "api_keys")?,
     })
 }

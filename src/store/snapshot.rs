@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 /// server's numbering: one that takes over after a failure may give the same numbers again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Moment {
+pub struct Snapshot {
     /// When the server started, in microseconds since 1970.
     server: i128,
     /// All of lower numbers had ended.
@@ -24,16 +24,16 @@ pub struct Moment {
 /// Not what a statement saw.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no snapshot")]
-pub struct NoMoment(String);
+pub struct NoSnapshot(String);
 
-impl Moment {
+impl Snapshot {
     /// What `snapshot` says, of the server that started at `server`.
     ///
     /// # Errors
     /// When it is no snapshot.
-    pub(super) fn new(server: OffsetDateTime, snapshot: &str) -> Result<Self, NoMoment> {
+    pub(super) fn new(server: OffsetDateTime, snapshot: &str) -> Result<Self, NoSnapshot> {
         Self::of(server.unix_timestamp_nanos() / 1000, snapshot)
-            .ok_or_else(|| NoMoment(snapshot.to_owned()))
+            .ok_or_else(|| NoSnapshot(snapshot.to_owned()))
     }
 
     fn of(server: i128, snapshot: &str) -> Option<Self> {
@@ -53,7 +53,7 @@ impl Moment {
         xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
     }
 
-    /// Whether all that `earlier` saw was seen here too: so it is with any moment that comes later
+    /// Whether all that `earlier` saw was seen here too: so it is with any that is taken later
     /// at the same server.
     #[must_use]
     pub fn includes(&self, earlier: &Self) -> bool {
@@ -64,39 +64,39 @@ impl Moment {
     }
 
     /// As `pg_snapshot` reads it.
-    pub(super) fn snapshot(&self) -> String {
+    pub(super) fn as_postgres(&self) -> String {
         let running: Vec<String> = self.running.iter().map(ToString::to_string).collect();
         format!("{}:{}:{}", self.xmin, self.xmax, running.join(","))
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.server, self.snapshot())
+        write!(f, "{}/{}", self.server, self.as_postgres())
     }
 }
 
-impl FromStr for Moment {
-    type Err = NoMoment;
+impl FromStr for Snapshot {
+    type Err = NoSnapshot;
 
-    fn from_str(text: &str) -> Result<Self, NoMoment> {
+    fn from_str(text: &str) -> Result<Self, NoSnapshot> {
         let parts = text.split_once('/');
-        let moment = parts.and_then(|(server, rest)| Self::of(server.parse().ok()?, rest));
-        moment.ok_or_else(|| NoMoment(text.to_owned()))
+        let snapshot = parts.and_then(|(server, rest)| Self::of(server.parse().ok()?, rest));
+        snapshot.ok_or_else(|| NoSnapshot(text.to_owned()))
     }
 }
 
-impl TryFrom<String> for Moment {
-    type Error = NoMoment;
+impl TryFrom<String> for Snapshot {
+    type Error = NoSnapshot;
 
-    fn try_from(text: String) -> Result<Self, NoMoment> {
+    fn try_from(text: String) -> Result<Self, NoSnapshot> {
         text.parse()
     }
 }
 
-impl From<Moment> for String {
-    fn from(moment: Moment) -> Self {
-        moment.to_string()
+impl From<Snapshot> for String {
+    fn from(snapshot: Snapshot) -> Self {
+        snapshot.to_string()
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     /// Transactions that begin and end in any order, and what was seen after each step.
-    fn history(steps: &[(bool, usize)]) -> Vec<(Moment, BTreeSet<u64>)> {
+    fn history(steps: &[(bool, usize)]) -> Vec<(Snapshot, BTreeSet<u64>)> {
         let (mut next, mut running, mut ended) = (3, BTreeSet::new(), BTreeSet::new());
         let mut seen = Vec::new();
         for &(begins, which) in steps {
@@ -132,38 +132,38 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_moment_saw_what_had_ended_and_includes_those_before_it(
+        fn a_snapshot_saw_what_had_ended_and_includes_those_before_it(
             steps in proptest::collection::vec((any::<bool>(), 0..9_usize), 1..60),
         ) {
             let all = history(&steps);
-            for (moment, ended) in &all {
+            for (snapshot, ended) in &all {
                 for xid in 3..40 {
-                    prop_assert_eq!(moment.saw(xid), ended.contains(&xid), "{} {}", moment, xid);
+                    prop_assert_eq!(snapshot.saw(xid), ended.contains(&xid), "{} {}", snapshot, xid);
                 }
-                prop_assert_eq!(&moment.to_string().parse::<Moment>().unwrap(), moment);
+                prop_assert_eq!(&snapshot.to_string().parse::<Snapshot>().unwrap(), snapshot);
                 for (other, had_ended) in &all {
-                    let includes = moment.includes(other);
-                    prop_assert_eq!(includes, had_ended.is_subset(ended), "{} {}", moment, other);
+                    let includes = snapshot.includes(other);
+                    prop_assert_eq!(includes, had_ended.is_subset(ended), "{} {}", snapshot, other);
                 }
             }
         }
 
         #[test]
         fn no_text_panics(text in "[0-9:,/-]{0,20}") {
-            let _read: Result<Moment, _> = text.parse();
+            let _read: Result<Snapshot, _> = text.parse();
         }
     }
 
     #[test]
     fn another_server_counts_otherwise() {
-        let [one, other]: [Moment; 2] = ["1/5:5:", "2/9:9:"].map(|text| text.parse().unwrap());
+        let [one, other]: [Snapshot; 2] = ["1/5:5:", "2/9:9:"].map(|text| text.parse().unwrap());
         assert!(one.includes(&one) && !other.includes(&one));
     }
 
     #[test]
     fn what_is_no_snapshot_is_refused() {
         for text in ["", "1/", "1/3:4", "1/4:3:", "1/3:9:9", "1/3:9:5,4", "x/3:3:", "1/3:3::"] {
-            assert!(text.parse::<Moment>().is_err(), "{text}");
+            assert!(text.parse::<Snapshot>().is_err(), "{text}");
         }
     }
 }
