@@ -25,7 +25,8 @@ async fn a_lost_session_is_replaced_without_a_word() {
         let answer = stdio.answer().await;
         assert!(answer["error"].is_null() && answer["id"].is_u64(), "{answer}");
     }
-    let count = "select count(*) from sessions where client_name = 'stdio-test'";
+    let count = "select count(*) from sessions where client_name = 'stdio-test' \
+                 and expires_at > now()";
     let count = async || owner.query_one(count, &[]).await.unwrap().get::<_, i64>(0);
     assert_eq!(count().await, 1);
 
