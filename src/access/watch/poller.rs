@@ -39,12 +39,8 @@ impl KeyWatch {
 
     async fn poll(&self) {
         let mut trouble = Trouble::None;
+        // The first time at the start, so that who calls first is remembered.
         loop {
-            while !self.reliance.is_there(Instant::now()) {
-                self.tell(News::default());
-                trouble = None;
-                self.reliance.begins().await;
-            }
             let began = Instant::now();
             match self.look(began).await {
                 Ok(changed) => self.succeeded(&mut trouble, changed),
@@ -53,6 +49,11 @@ impl KeyWatch {
             tokio::select! {
                 () = sleep_until(began + PERIOD) => {}
                 () = self.changed.notified() => sleep(GAP).await,
+            }
+            while !self.reliance.is_there(Instant::now()) {
+                self.tell(News::default());
+                trouble = None;
+                self.reliance.begins().await;
             }
         }
     }

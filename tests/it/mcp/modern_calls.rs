@@ -127,7 +127,7 @@ async fn what_a_client_has_sent_beside_does_not_hide_that_it_left() {
 #[tokio::test]
 async fn a_status_of_its_own_waits_for_a_busy_database() {
     let database = Database::new().await;
-    let server = Server::with(&database, &[("DB_MAX_CONNECTIONS", "1")]).await;
+    let server = Server::with(&database, &[("DB_MAX_CONNECTIONS", "2")]).await;
     let client = server.client(&database.editor("a").await).modern();
     client.write("plan.md", "before").await;
     let mut blocker = database.connect(Login::Owner).await;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use mbmcp::model::{Role, Scope};
+use mbmcp::app::Parts;
+use mbmcp::mcp::MemoryBank;
+use mbmcp::model::{Ambient, Clock, Role, Scope};
 use reqwest::RequestBuilder;
 use serde_json::json;
 use tokio::time::timeout;
@@ -121,14 +123,18 @@ async fn a_stream_goes_on_while_its_key_may_do_what_it_could() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_key_is_revoked_before_anything_is_known_of_changes_ends_too() {
+async fn a_stream_whose_key_is_revoked_while_changes_may_be_missed_ends_too() {
     let database = Database::new().await;
-    let server = Server::on(&database).await;
+    let clock = Clock::fixed(Clock::default().now());
+    let ambient = Ambient { clock: clock.clone(), ..Ambient::default() };
+    let parts = Parts::of(Box::new(MemoryBank::new().unwrap()));
+    let server = Server::amid(ambient, parts, &database.url(Login::Server), &[]).await.unwrap();
     let (key, superuser) = (database.editor("a").await, database.connect(Login::Superuser).await);
-    let changes = "execute on function app.read_key_changes(text)";
-    superuser.batch_execute(&format!("revoke {changes} from app_server")).await.unwrap();
     let lists = json!({ "toolsListChanged": true });
     let stream = listen(&server.client(&key).modern(), lists).await;
+    let changes = "execute on function app.read_key_changes(text)";
+    superuser.batch_execute(&format!("revoke {changes} from app_server")).await.unwrap();
+    clock.advance(Duration::from_hours(2));
     let sql = "update api_keys set revoked_at = now() where id = $1";
     superuser.execute(sql, &[&key.id.0]).await.unwrap();
     superuser.batch_execute(&format!("grant {changes} to app_server")).await.unwrap();
