@@ -1,5 +1,7 @@
 //! A client that speaks MCP over plain HTTP, so that a test sees every byte.
 
+use std::net::IpAddr;
+
 use mbmcp::mcp::wire::{header_value, meta};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Method, RequestBuilder};
@@ -19,6 +21,8 @@ pub struct Client {
     modern: bool,
     /// The id of its requests.
     id: u64,
+    /// The address that it comes from, as a proxy says it.
+    address: Option<IpAddr>,
 }
 
 /// An answer.
@@ -37,7 +41,8 @@ impl Client {
 
     /// A client of the endpoint `url` with connections of its own kind.
     pub fn over(http: reqwest::Client, url: &str, key: &str) -> Self {
-        Self { http, url: url.to_owned(), key: key.to_owned(), session: None, modern: false, id: 1 }
+        let (url, key) = (url.to_owned(), key.to_owned());
+        Self { http, url, key, session: None, modern: false, id: 1, address: None }
     }
 
     /// A client of another endpoint than `/mcp`.
@@ -60,6 +65,11 @@ impl Client {
         Self { id, ..self.clone() }
     }
 
+    /// The same client at another address.
+    pub fn from(&self, address: IpAddr) -> Self {
+        Self { address: Some(address), ..self.clone() }
+    }
+
     /// The same client in the modern era.
     pub fn modern(&self) -> Self {
         Self { session: None, modern: true, ..self.clone() }
@@ -67,7 +77,10 @@ impl Client {
 
     /// A request with key and session.
     pub fn request(&self, method: Method) -> RequestBuilder {
-        let request = self.http.request(method, &self.url).header("x-api-key", &self.key);
+        let mut request = self.http.request(method, &self.url).header("x-api-key", &self.key);
+        if let Some(address) = self.address {
+            request = request.header("x-forwarded-for", address.to_string());
+        }
         match &self.session {
             Some(session) => request.header("mcp-session-id", session),
             None => request,

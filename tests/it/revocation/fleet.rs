@@ -1,5 +1,6 @@
 //! Three replicas with one database and one Redis, and the ways to revoke a key.
 
+use std::net::Ipv6Addr;
 use std::time::Instant;
 
 use mbmcp::access::key::ApiKey;
@@ -85,9 +86,12 @@ impl Fleet {
         key
     }
 
-    /// A client of `server` that shares its connections with all of them.
+    /// A client of `server` that shares its connections with all of them. Each key is used from an
+    /// address of its own: those that are revoked are wrong keys there.
     pub fn client(&self, server: &Server, key: &TestKey) -> Client {
-        Client::over(self.http.clone(), &format!("{}/mcp", server.url), &key.key)
+        let address = Ipv6Addr::from(key.id.0.as_u128().rotate_left(64));
+        let client = Client::over(self.http.clone(), &format!("{}/mcp", server.url), &key.key);
+        client.from(address.into())
     }
 
     /// What Redis calls the entry of `key`.
