@@ -13,8 +13,8 @@ use crate::samples::Samples;
 use crate::wire::{Prepared, load};
 
 const EVENTS: i64 = 1_000_000;
-const READERS: u64 = 6;
-const WRITERS: u64 = 2;
+const READERS: usize = 6;
+const WRITERS: usize = 2;
 /// Without and with, in turn.
 const TIME: Duration = Duration::from_secs(5);
 
@@ -23,13 +23,18 @@ pub async fn measure() {
     // What is old is kept by the server itself, so that it is purged when that is measured.
     let variables = [("MCP_EVENT_RETENTION_HOURS", "2160"), ("DB_MAX_CONNECTIONS", "8")];
     let server = Process::serve(&database, &variables).await;
-    let key = database.editor("a").await;
-    let mut client = server.client(&key);
-    client.initialize().await;
-    client.write("plan.md", "# Plan\nsome text of a document that is read again and again").await;
+    let mut clients = Vec::new();
+    for _ in 0..READERS + WRITERS {
+        // A key each: together they exceed what one may call.
+        let mut client = server.client(&database.editor("a").await);
+        client.initialize().await;
+        clients.push(client);
+    }
+    let text = "# Plan\nsome text of a document that is read again and again";
+    clients[0].write("plan.md", text).await;
     let owner = database.connect(Login::Owner).await;
     tell(&owner).await;
-    let requests = requests(&client);
+    let requests = requests(&clients);
     Calls::default().add(&requests).await;
 
     let purge = Purge {
@@ -91,20 +96,23 @@ impl Calls {
 /// What readers and writers send.
 type Requests = (Vec<Vec<Prepared>>, Vec<Vec<Prepared>>);
 
-fn requests(client: &Client) -> Requests {
-    let call = |id: u64, tool: &str, arguments: serde_json::Value| {
+fn requests(clients: &[Client]) -> Requests {
+    let call = |client: &Client, tool: &str, arguments: serde_json::Value| {
         let params = json!({ "name": tool, "arguments": arguments });
-        Prepared::of(client.streamed(id, "tools/call", params))
+        Prepared::of(client.streamed(1, "tools/call", params))
     };
-    let read = |id| vec![call(id, "read_memory_bank_file", json!({ "filename": "plan.md" }))];
-    let write = |id: u64| {
-        let file = format!("{id}.md");
+    let read = |client: &Client| {
+        vec![call(client, "read_memory_bank_file", json!({ "filename": "plan.md" }))]
+    };
+    let write = |(number, client): (usize, &Client)| {
+        let file = format!("{number}.md");
         let text = |text: &str| json!({ "filename": file, "content": text.repeat(50) });
         ["some text", "other text"]
-            .map(|words| call(id, "write_memory_bank_file", text(words)))
+            .map(|words| call(client, "write_memory_bank_file", text(words)))
             .to_vec()
     };
-    ((0..READERS).map(read).collect(), (READERS..READERS + WRITERS).map(write).collect())
+    let (readers, writers) = clients.split_at(READERS);
+    (readers.iter().map(read).collect(), writers.iter().enumerate().map(write).collect())
 }
 
 /// Tells a million events that are old, ten on a stream.
@@ -113,7 +121,8 @@ async fn tell(owner: &Sql) {
       insert into streams (project_id, id, user_id, session_id, request_id, kind, next_seq, created_at,
                            closed_at)
       select project_id, gen_random_uuid(), user_id, id, n::text, 'post', 11, now() - interval '25 hours',
-             now() - interval '25 hours' from sessions, generate_series(1, $1::bigint / 10) n";
+             now() - interval '25 hours'
+        from (select * from sessions limit 1) s, generate_series(1, $1::bigint / 10) n";
     owner.execute(sql, &[&EVENTS]).await.unwrap();
     let sql = "
       insert into mcp_events (project_id, stream_id, user_id, seq, created_at, payload)
