@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mbmcp::model::Ambient;
+use mbmcp::model::{Ambient, Clock};
 use mbmcp::worker::Purge;
 use serde_json::json;
 use tokio_postgres::Client as Sql;
@@ -12,7 +12,7 @@ use crate::print;
 use crate::samples::Samples;
 use crate::wire::{Prepared, load};
 
-const EVENTS: i64 = 1_000_000;
+const EVENTS: i32 = 1_000_000;
 const READERS: usize = 6;
 const WRITERS: usize = 2;
 /// Without and with, in turn, …
@@ -35,7 +35,7 @@ pub async fn measure() {
     let text = "# Plan\nsome text of a document that is read again and again";
     clients[0].write("plan.md", text).await;
     let owner = database.connect(Login::Owner).await;
-    tell(&owner).await;
+    tell(&database, &owner).await;
     let requests = requests(&clients);
     Calls::default().add(&requests).await;
 
@@ -56,7 +56,7 @@ pub async fn measure() {
         }
         purging += began.elapsed();
     }
-    let purged = EVENTS - old(&owner).await;
+    let purged = i64::from(EVENTS) - old(&owner).await;
     let rate = f64::from(i32::try_from(purged).unwrap()) / purging.as_secs_f64();
     print("events purged a second", &format!("{rate:.0}"), "> 100");
     for (what, without, with) in [
@@ -117,21 +117,10 @@ fn requests(clients: &[Client]) -> Requests {
     (readers.iter().map(read).collect(), writers.iter().enumerate().map(write).collect())
 }
 
-/// Tells a million events that are old, ten on a stream.
-async fn tell(owner: &Sql) {
-    let sql = "
-      insert into streams (project_id, id, user_id, session_id, request_id, kind, next_seq, created_at,
-                           closed_at)
-      select project_id, gen_random_uuid(), user_id, id, n::text, 'post', 11, now() - interval '25 hours',
-             now() - interval '25 hours'
-        from (select * from sessions limit 1) s, generate_series(1, $1::bigint / 10) n";
-    owner.execute(sql, &[&EVENTS]).await.unwrap();
-    let sql = "
-      insert into mcp_events (project_id, stream_id, user_id, seq, created_at, payload)
-      select project_id, id, user_id, seq, now() - interval '25 hours' - random() * interval '24 hours',
-             jsonb_build_object('jsonrpc', '2.0', 'result', repeat('x', 200))
-        from streams, generate_series(1, 10) seq where closed_at < now() - interval '24 hours'";
-    owner.execute(sql, &[]).await.unwrap();
+/// Tells a million events that are old.
+async fn tell(database: &Database, owner: &Sql) {
+    let at = Clock::default().now() - Duration::from_hours(25);
+    database.tell(EVENTS, Duration::from_hours(24), at).await;
     for settle in ["vacuum analyze mcp_events", "vacuum analyze streams", "checkpoint"] {
         owner.batch_execute(settle).await.unwrap();
     }

@@ -62,6 +62,6 @@ async fn open(
     };
     let stopping = transport.stopping.clone();
     let jitter = service.ambient.uuid()?.as_u64_pair().1;
-    let events = session_stream::events(source, &version, None, jitter, stopping);
+    let events = session_stream::events(source, &version, jitter, stopping);
     Ok(sse::response(events, ended))
 }

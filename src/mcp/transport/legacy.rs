@@ -23,7 +23,7 @@ use crate::mcp::dispatch::HttpAnswer;
 use crate::mcp::legacy::{LegacyAnswer, LegacyRequest};
 use crate::mcp::streams::calls::InFlight;
 use crate::mcp::streams::{Outgoing, Stream};
-use crate::mcp::wire::{Era, Message, RpcError};
+use crate::mcp::wire::{Era, Message, RpcError, version};
 use crate::telemetry::call_log;
 
 /// A call that has not answered by then, counted from when its caller's right is proven, is answered by
@@ -271,8 +271,9 @@ impl Call {
             service.end_stream(&caller, &request, &stream, answer).await;
         });
         let jitter = beginning.stream.0.as_u64_pair().1;
-        let (source, stopping) = (Source::Call(unread), transport.stopping);
-        let events = session_stream::events(source, version, Some(beginning), jitter, stopping);
+        let beginning = Some(beginning).filter(|_| version::has_priming(version));
+        let (source, stopping) = (Source::Call(beginning, unread), transport.stopping);
+        let events = session_stream::events(source, version, jitter, stopping);
         sse::response(events, ended)
     }
 }

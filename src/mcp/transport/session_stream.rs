@@ -1,6 +1,5 @@
 //! A stream of a session as events with ids, by which its client resumes it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::{Stream, stream};
@@ -18,8 +17,8 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Where a stream comes from.
 pub(super) enum Source {
-    /// A call that runs here.
-    Call(mpsc::Receiver<Outgoing>),
+    /// A call that runs here, and where a client resumes that has read nothing of it yet.
+    Call(Option<EventId>, mpsc::Receiver<Outgoing>),
     /// The table.
     Replay(Box<Replay>),
     /// What the server tells by itself.
@@ -29,7 +28,10 @@ pub(super) enum Source {
 impl Source {
     async fn next(&mut self) -> Option<Outgoing> {
         match self {
-            Self::Call(unread) => unread.recv().await,
+            Self::Call(beginning, unread) => match beginning.take() {
+                Some(beginning) => Some(Outgoing::Beginning(beginning)),
+                None => unread.recv().await,
+            },
             Self::Replay(replay) => replay.next().await,
             Self::Announcements(announcements) => announcements.next().await,
         }
@@ -38,13 +40,12 @@ impl Source {
     /// Whether the connection may end although the stream does not, once the server stops: a call that
     /// runs here is waited for.
     fn can_move(&self) -> bool {
-        !matches!(self, Self::Call(_))
+        !matches!(self, Self::Call(..))
     }
 }
 
 struct Connection {
     source: Source,
-    ready: VecDeque<Sse>,
     /// When it ends although the stream does not.
     end: Option<Instant>,
     /// Whether its client can resume it yet.
@@ -53,25 +54,17 @@ struct Connection {
     ended: bool,
 }
 
-/// The events of `source` for a client of `version`. `beginning` is where it resumes that has read
-/// nothing yet, if `source` does not say so; `jitter` is any number.
+/// The events of `source` for a client of `version`; `jitter` is any number.
 pub(super) fn events(
     source: Source,
     version: &str,
-    beginning: Option<EventId>,
     jitter: u64,
     stopping: CancellationToken,
 ) -> impl Stream<Item = Sse> + use<> {
-    let primed = version::has_priming(version);
-    let mut ready = VecDeque::new();
-    if let Some(beginning) = beginning.filter(|_| primed) {
-        ready.push_back(priming(beginning));
-    }
     // A call of an older version lives as long as it runs.
-    let ends = primed || source.can_move();
+    let ends = version::has_priming(version) || source.can_move();
     let end = ends.then(|| Instant::now() + sse::age(jitter));
-    let resumable = !ready.is_empty();
-    let connection = Connection { source, ready, end, resumable, stopping, ended: false };
+    let connection = Connection { source, end, resumable: false, stopping, ended: false };
     stream::unfold(connection, async |mut connection| {
         let event = connection.next().await?;
         Some((event, connection))
@@ -80,9 +73,6 @@ pub(super) fn events(
 
 impl Connection {
     async fn next(&mut self) -> Option<Sse> {
-        if let Some(event) = self.ready.pop_front() {
-            return Some(event);
-        }
         if self.ended {
             return None;
         }

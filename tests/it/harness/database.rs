@@ -7,6 +7,7 @@ use mbmcp::access::keys::operator::{KeyRequest, Operator};
 use mbmcp::config::{DatabaseConfig, Variables};
 use mbmcp::model::{Ambient, KeyId, Role, Scope, Scopes};
 use mbmcp::store::{Platform, Store, Tenant, migrate};
+use time::OffsetDateTime;
 use tokio::sync::OnceCell;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
@@ -94,6 +95,25 @@ impl Database {
              where datname = current_database() and usename = '{SERVER_LOGIN}'"
         );
         superuser.batch_execute(&sql).await.unwrap();
+    }
+
+    /// Tells so many events of the time `step` before `at` in a session that is there, ten on a stream.
+    pub async fn tell(&self, events: i32, step: Duration, at: OffsetDateTime) {
+        let sql = "
+          with told as (
+            insert into streams (project_id, id, user_id, session_id, request_id, kind, next_seq,
+                                 created_at, closed_at)
+            select project_id, gen_random_uuid(), user_id, id, n::text, 'post', 11, at, at
+              from (select * from sessions limit 1) session, generate_series(1, $2 / 10) n,
+                   lateral (select $1::timestamptz - make_interval(secs => n * 10 * $3::float8 / $2) as at) told
+            returning project_id, id, user_id, created_at
+          )
+          insert into mcp_events (project_id, stream_id, user_id, seq, created_at, payload)
+          select project_id, id, user_id, seq, created_at,
+                 jsonb_build_object('jsonrpc', '2.0', 'result', repeat('x', 200))
+            from told, generate_series(1, 10) seq";
+        let owner = self.connect(Login::Owner).await;
+        owner.execute(sql, &[&at, &events, &step.as_secs_f64()]).await.unwrap();
     }
 
     /// A store as the server's login.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio_postgres::Client as Sql;
 
 use super::purge;
 use crate::harness::{Database, Login, Server};
@@ -17,23 +16,6 @@ const EVENTS: i32 = 600;
 /// In how many steps what is told is purged again.
 const KEPT: i64 = 12;
 
-/// Tells the events of a step that ends at `at`, on streams of ten messages.
-async fn tell(owner: &Sql, at: OffsetDateTime) {
-    let sql = "
-      with told as (
-        insert into streams (project_id, id, user_id, session_id, request_id, kind, next_seq,
-                             created_at, closed_at)
-        select project_id, gen_random_uuid(), user_id, id, n::text, 'post', 11, at, at
-          from sessions, generate_series(1, $2 / 10) n,
-               lateral (select $1::timestamptz - make_interval(secs => n * 10 * $3::float8 / $2) as at) told
-        returning project_id, id, user_id, created_at
-      )
-      insert into mcp_events (project_id, stream_id, user_id, seq, created_at, payload)
-      select project_id, id, user_id, seq, created_at, jsonb_build_object('text', repeat('x', 200))
-        from told, generate_series(1, 10) seq";
-    owner.execute(sql, &[&at, &EVENTS, &STEP.as_secs_f64()]).await.unwrap();
-}
-
 #[tokio::test]
 async fn after_a_day_there_is_no_more_than_what_is_kept() {
     let database = Database::new().await;
@@ -45,7 +27,7 @@ async fn after_a_day_there_is_no_more_than_what_is_kept() {
     let (mut most, mut early) = (0, 0);
     for step in 1..=STEPS {
         let now = begin + STEP * step;
-        tell(&owner, now).await;
+        database.tell(EVENTS, STEP, now).await;
         let failed = purge(&database, RETENTION, Some(now)).round().await;
         assert!(failed.is_empty(), "{failed:?}");
         if step % 6 == 0 {
